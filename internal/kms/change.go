@@ -1,0 +1,35 @@
+package kms
+
+import (
+	"context"
+
+	"github.com/trent-kms/trent/internal/api"
+	kmsapi "github.com/trent-kms/trent/internal/api/kms"
+	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/internal/store"
+)
+
+// enableKey makes a key usable. An enabled key stays as it is.
+func (s *Service) enableKey(ctx context.Context, c *service.Call, _ *kmsapi.EnableKeyRequest, t *keyTarget) (*api.Empty, error) {
+	return s.setState(ctx, t, kmsapi.KeyStateEnabled)
+}
+
+// disableKey makes a key refuse cryptographic use. A disabled key stays as it is.
+func (s *Service) disableKey(ctx context.Context, c *service.Call, _ *kmsapi.DisableKeyRequest, t *keyTarget) (*api.Empty, error) {
+	return s.setState(ctx, t, kmsapi.KeyStateDisabled)
+}
+
+func (s *Service) setState(ctx context.Context, t *keyTarget, to kmsapi.KeyState) (*api.Empty, error) {
+	if t.key.State == to {
+		return &api.Empty{}, nil
+	}
+	k := t.key.clone()
+	k.State = to
+	return &api.Empty{}, s.save(ctx, t, k, store.Txn{})
+}
+
+func (s *Service) updateKeyDescription(ctx context.Context, c *service.Call, in *kmsapi.UpdateKeyDescriptionRequest, t *keyTarget) (*api.Empty, error) {
+	k := t.key.clone()
+	k.Description = *in.Description
+	return &api.Empty{}, s.save(ctx, t, k, store.Txn{})
+}

@@ -1,0 +1,90 @@
+package kms
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+
+	kmsapi "github.com/trent-kms/trent/internal/api/kms"
+	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/internal/store"
+)
+
+// pager is one page of a listing: how many entries, and after which name. A marker is the operation, the filter and the
+// last name of the page before, in base64url; it is not secret and works only for the listing that gave it.
+type pager struct {
+	scope string
+	after string
+	limit int
+}
+
+// newPager reads Marker and Limit. A Limit over the operation's own maximum, which the shape allows, is cut to it.
+func newPager(c *service.Call, marker *string, limit *int32, byDefault, most int, filter string) (pager, error) {
+	p := pager{scope: c.Operation + "\n" + filter + "\n", limit: byDefault}
+	if limit != nil {
+		p.limit = min(int(*limit), most)
+	}
+	if marker == nil {
+		return p, nil
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(*marker)
+	after, ok := strings.CutPrefix(string(b), p.scope)
+	if err != nil || !ok || after == "" {
+		return pager{}, kmsapi.InvalidMarkerException("The marker is not valid for this request.")
+	}
+	p.after = after
+	return p, nil
+}
+
+// next returns NextMarker and Truncated for a page that ends with last; more says whether entries follow.
+func (p pager) next(last string, more bool) (*string, *bool) {
+	if !more {
+		return nil, &more
+	}
+	return new(base64.RawURLEncoding.EncodeToString([]byte(p.scope + last))), &more
+}
+
+// scan calls add for the records under a prefix, in order, until the page is full. add says whether the record became
+// an entry; one that is deleted by time does not. Whether anything but such records follows is not looked up, so the
+// last page of a listing can be empty, which the API allows.
+func (p pager) scan(ctx context.Context, s *Service, prefix string, add func(store.Record) (bool, error)) (*string, *bool, error) {
+	after, n := p.after, 0
+	if after != "" {
+		after = prefix + after
+	}
+	for {
+		page, err := s.store.Range(ctx, prefix, after, p.limit-n)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range page.Records {
+			after = page.Records[i].Key
+			added, err := add(page.Records[i])
+			if err != nil {
+				return nil, nil, err
+			}
+			if added {
+				n++
+			}
+		}
+		if n == p.limit || !page.More {
+			marker, truncated := p.next(strings.TrimPrefix(after, prefix), page.More)
+			return marker, truncated, nil
+		}
+	}
+}
+
+// slicePage returns the page of a list that is wholly in memory and ordered by name.
+func slicePage[T any](p pager, all []T, name func(*T) string) ([]T, *string, *bool) {
+	from := 0
+	for from < len(all) && p.after != "" && name(&all[from]) <= p.after {
+		from++
+	}
+	to := min(from+p.limit, len(all))
+	page := all[from:to]
+	if len(page) == 0 {
+		return []T{}, nil, new(false)
+	}
+	marker, truncated := p.next(name(&page[len(page)-1]), to < len(all))
+	return page, marker, truncated
+}

@@ -1,0 +1,89 @@
+package kms
+
+import (
+	"context"
+
+	"github.com/trent-kms/trent/internal/api"
+	kmsapi "github.com/trent-kms/trent/internal/api/kms"
+	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/internal/store"
+)
+
+// policyName is the only name a key policy can have.
+const policyName = "default"
+
+// maxPolicyBytes is the largest key policy (KMS Developer Guide, "Resource quotas").
+const maxPolicyBytes = 32768
+
+// defaultPolicy is the policy of a key that was created without one: the account's IAM policies decide. Keys with it
+// store none, so its text is part of the storage format and must never change.
+func defaultPolicy(account string) string {
+	return `{
+  "Version" : "2012-10-17",
+  "Id" : "key-default-1",
+  "Statement" : [ {
+    "Sid" : "Enable IAM User Permissions",
+    "Effect" : "Allow",
+    "Principal" : {
+      "AWS" : "arn:aws:iam::` + account + `:root"
+    },
+    "Action" : "kms:*",
+    "Resource" : "*"
+  } ]
+}`
+}
+
+// policy returns the key's policy text.
+func (k *Key) policy() string {
+	if k.Policy == "" {
+		return defaultPolicy(k.Account)
+	}
+	return k.Policy
+}
+
+func (s *Service) getKeyPolicy(_ context.Context, _ *service.Call, in *kmsapi.GetKeyPolicyRequest, t *keyTarget) (*kmsapi.GetKeyPolicyResponse, error) {
+	fill(&in.PolicyName, policyName)
+	if *in.PolicyName != policyName {
+		return nil, kmsapi.NotFoundException("No such policy exists")
+	}
+	return &kmsapi.GetKeyPolicyResponse{Policy: new(t.key.policy()), PolicyName: in.PolicyName}, nil
+}
+
+func (s *Service) putKeyPolicy(ctx context.Context, c *service.Call, in *kmsapi.PutKeyPolicyRequest, t *keyTarget) (*api.Empty, error) {
+	fill(&in.PolicyName, policyName)
+	fill(&in.BypassPolicyLockoutSafetyCheck, false)
+	if *in.PolicyName != policyName {
+		return nil, kmsapi.NotFoundException("No such policy exists")
+	}
+	if err := checkPolicy(c, *in.Policy, *in.BypassPolicyLockoutSafetyCheck); err != nil {
+		return nil, err
+	}
+	k := t.key.clone()
+	k.Policy = *in.Policy
+	return &api.Empty{}, s.save(ctx, t, k, store.Txn{})
+}
+
+func (s *Service) listKeyPolicies(_ context.Context, c *service.Call, in *kmsapi.ListKeyPoliciesRequest, t *keyTarget) (*kmsapi.ListKeyPoliciesResponse, error) {
+	p, err := newPager(c, in.Marker, in.Limit, 100, 1000, t.key.ID)
+	if err != nil {
+		return nil, err
+	}
+	names, marker, truncated := slicePage(p, []string{policyName}, func(s *string) string { return *s })
+	return &kmsapi.ListKeyPoliciesResponse{PolicyNames: names, NextMarker: marker, Truncated: truncated}, nil
+}
+
+// checkPolicy refuses a policy that is not well formed, too large, or that would keep the caller from ever changing it
+// again, unless the caller waives the last.
+func checkPolicy(c *service.Call, text string, bypassLockoutCheck bool) error {
+	if len(text) > maxPolicyBytes {
+		return kmsapi.LimitExceededException("The key policy is %d bytes long; the most is %d.", len(text), maxPolicyBytes)
+	}
+	d, err := parsePolicy(text)
+	if err != nil {
+		return kmsapi.MalformedPolicyDocumentException("%s", err.Error())
+	}
+	if !bypassLockoutCheck && !d.letsChange(c.Caller) {
+		return kmsapi.MalformedPolicyDocumentException("The new key policy will not allow you to update the key policy in the future.")
+	}
+	return nil
+}

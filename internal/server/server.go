@@ -1,0 +1,212 @@
+// Package server puts the house together and opens its door: it makes or opens the deployment, builds the services, and
+// serves them on one listener until it is told to stop.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/trent-kms/trent/internal/admin"
+	kmsapi "github.com/trent-kms/trent/internal/api/kms"
+	stsapi "github.com/trent-kms/trent/internal/api/sts"
+	trentapi "github.com/trent-kms/trent/internal/api/trent"
+	"github.com/trent-kms/trent/internal/audit"
+	"github.com/trent-kms/trent/internal/clock"
+	"github.com/trent-kms/trent/internal/hsm/root"
+	"github.com/trent-kms/trent/internal/iam"
+	"github.com/trent-kms/trent/internal/kms"
+	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/internal/store"
+	"github.com/trent-kms/trent/internal/wire"
+	"github.com/trent-kms/trent/internal/wire/sigv4"
+)
+
+// Config says what to serve.
+type Config struct {
+	Store   store.Store // closed by Server.Close
+	Engine  string      // its name, for the status: memory, bbolt, etcd
+	Root    root.Root
+	Audit   audit.Config
+	Dev     bool
+	Version string
+	// Account is the account of the administrator, made at the first start; empty chooses one. Later starts ignore it.
+	Account string
+	// Regions are served; nil, in development only, serves any.
+	Regions []string
+	// Administrator keeps the administrator's credentials, durably. Called at the first start in production.
+	Administrator func(account string, key iam.AccessKey) error
+	Log           *slog.Logger
+}
+
+// Limits of the HTTP server. A request is small, so a client that needs longer is broken or hostile.
+const (
+	maxHeaderBytes    = 64 << 10
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	idleTimeout       = 120 * time.Second
+	drainTimeout      = 30 * time.Second
+)
+
+// Server is a deployment with its services built. Safe for concurrent use.
+type Server struct {
+	config     Config
+	deployment *deployment
+	pipeline   *service.Pipeline
+	store      *store.Cached
+	audit      *audit.Log
+
+	stop    context.CancelFunc
+	sweeper sync.WaitGroup
+}
+
+// New opens the deployment, or makes it, and builds the services. When it fails everything that was in Config is closed.
+func New(ctx context.Context, c Config) (*Server, error) {
+	s := &Server{config: c, store: store.NewCached(c.Store)}
+	if err := s.build(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) build(ctx context.Context) error {
+	c := s.config
+	var err error
+	d, h, err := openDeployment(ctx, c, s.store)
+	if err != nil {
+		return err
+	}
+	s.deployment = d
+	if s.audit, err = audit.Open(ctx, c.Audit); err != nil {
+		return err
+	}
+	now := new(clock.Clock)
+	if err := admin.RestoreClock(ctx, s.store, now); err != nil {
+		return err
+	}
+	identities := iam.New(iam.Config{Store: s.store, HSM: h, Dev: c.Dev})
+	keys := kms.New(kms.Config{Store: s.store, HSM: h, Clock: now, Audit: s.audit.Append, Log: c.Log})
+	due := make(chan struct{}, 1)
+	administration := admin.New(admin.Config{
+		Store: s.store, Clock: now, Dev: c.Dev, Version: c.Version, Engine: c.Engine, Regions: c.Regions,
+		Started: time.Now().UTC(), Account: administrators(c, d), Advanced: func() { wake(due) },
+	})
+	verifier, err := sigv4.New(sigv4.Config{Lookup: identities.Lookup})
+	if err != nil {
+		return err
+	}
+	s.pipeline = service.New(service.Config{
+		Services: []service.Service{
+			{Name: kmsapi.Service, Source: "kms.amazonaws.com", Protocol: wire.JSON{TargetPrefix: kmsapi.TargetPrefix}, Table: keys.Operations(), API: kmsapi.Operations()},
+			{Name: stsapi.Service, Source: "sts.amazonaws.com", Protocol: wire.Query{Version: stsapi.Version, Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"}, Table: identities.STS(), API: stsapi.Operations()},
+			{Name: trentapi.Service, Source: "trent", Protocol: wire.JSON{TargetPrefix: trentapi.TargetPrefix}, Table: administration.Operations(), API: trentapi.Operations()},
+		},
+		Verifier: verifier, Regions: c.Regions, Clock: now, Audit: s.audit.Append, Log: c.Log,
+	})
+	s.startSweeper(keys, due)
+	return nil
+}
+
+// administrators returns the account that may administer; in development every account may.
+func administrators(c Config, d *deployment) string {
+	if c.Dev {
+		return ""
+	}
+	return d.Account
+}
+
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it has been woken already and will see this too
+	}
+}
+
+func (s *Server) startSweeper(keys *kms.Service, due <-chan struct{}) {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.sweeper.Go(func() { keys.RunSweeper(ctx, due) })
+}
+
+// Close releases everything: nothing may be served any more.
+func (s *Server) Close() error {
+	if s.stop != nil {
+		s.stop()
+	}
+	s.sweeper.Wait()
+	var errs []error
+	if s.audit != nil {
+		errs = append(errs, s.audit.Close())
+	}
+	return errors.Join(append(errs, s.store.Close())...)
+}
+
+// Account is the account of the deployment's administrator.
+func (s *Server) Account() string { return s.deployment.Account }
+
+// Handler serves the services, and health for those who only want to know that.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			switch r.URL.Path {
+			case "/healthz":
+				fmt.Fprintln(w, "ok")
+				return
+			case "/readyz":
+				s.ready(w, r)
+				return
+			}
+		}
+		s.pipeline.ServeHTTP(w, r)
+	})
+}
+
+// ready asks the store, so that a load balancer sees a node that lost it.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if _, err := s.store.Get(ctx, deploymentKey); err != nil {
+		http.Error(w, "store unavailable", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// Serve answers on l until ctx ends, then lets requests under way finish. With t it speaks TLS.
+func (s *Server) Serve(ctx context.Context, l net.Listener, t *tls.Config) error {
+	h := &http.Server{
+		Handler: s.Handler(), MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		IdleTimeout: idleTimeout, TLSConfig: t, Protocols: new(http.Protocols),
+		ErrorLog: slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
+	}
+	h.Protocols.SetHTTP1(true)
+	h.Protocols.SetHTTP2(true)
+	h.Protocols.SetUnencryptedHTTP2(true)
+	ended := make(chan error, 1)
+	go func() {
+		if t != nil {
+			ended <- h.ServeTLS(l, "", "")
+		} else {
+			ended <- h.Serve(l)
+		}
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	err := h.Shutdown(drain)
+	<-ended
+	if err != nil {
+		return fmt.Errorf("requests were still under way after %s: %w", drainTimeout, err)
+	}
+	return nil
+}

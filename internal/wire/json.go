@@ -1,0 +1,41 @@
+package wire
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/trent-kms/trent/internal/api"
+)
+
+// jsonType is the media type of AWS JSON 1.1 (Smithy, "AWS JSON 1.1 protocol").
+const jsonType = "application/x-amz-json-1.1"
+
+// JSON is AWS JSON 1.1: POST /, X-Amz-Target: Prefix.Operation.
+type JSON struct{ TargetPrefix string }
+
+// Recognise goes by X-Amz-Target. The content type is not looked at: clients send several, and the signature covers
+// the target.
+func (j JSON) Recognise(r *http.Request, body []byte) (Request, bool, error) {
+	if r.Method != http.MethodPost {
+		return Request{}, false, nil
+	}
+	prefix, operation, ok := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	if !ok || prefix != j.TargetPrefix {
+		return Request{}, false, nil
+	}
+	return Request{operation, func(in api.Input) error { return api.Decode(body, in) }}, true, nil
+}
+
+// Reply sends 200 and the answer as JSON.
+func (JSON) Reply(w http.ResponseWriter, requestID string, out api.Output) {
+	write(w, requestID, jsonType, http.StatusOK, out.AppendJSON(make([]byte, 0, 512)))
+}
+
+// Fail sends {"__type": code, "message": text}; without a text only the code, as AWS does.
+func (JSON) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
+	body := api.AppendText([]byte(`{"__type":`), e.Code)
+	if e.Message != "" {
+		body = api.AppendText(append(body, `,"message":`...), e.Message)
+	}
+	write(w, requestID, jsonType, e.Status, append(body, '}'))
+}

@@ -1,0 +1,96 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/xml"
+	"mime"
+	"net/http"
+	"net/url"
+
+	"github.com/trent-kms/trent/internal/api"
+)
+
+// Query is the AWS Query protocol: form parameters in, XML out (Smithy, "AWS Query protocol").
+type Query struct {
+	Version   string // of the API: 2011-06-15
+	Namespace string // of its XML: https://sts.amazonaws.com/doc/2011-06-15/
+}
+
+// Recognise goes by the Version parameter, which differs for each service, in the URL of a GET (a presigned request)
+// or in the form of a POST. The signature covers both.
+func (q Query) Recognise(r *http.Request, body []byte) (Request, bool, error) {
+	form, ok := parameters(r, body)
+	if !ok || form.Get("Version") != q.Version {
+		return Request{}, false, nil
+	}
+	// No operation of the Query services served today has parameters of its own.
+	return Request{form.Get("Action"), func(api.Input) error { return nil }}, true, nil
+}
+
+func parameters(r *http.Request, body []byte) (url.Values, bool) {
+	var raw string
+	switch r.Method {
+	case http.MethodGet:
+		raw = r.URL.RawQuery
+	case http.MethodPost:
+		t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || t != "application/x-www-form-urlencoded" {
+			return nil, false
+		}
+		raw = string(body)
+	default:
+		return nil, false
+	}
+	form, err := url.ParseQuery(raw)
+	return form, err == nil
+}
+
+// xmlOutput is an answer of a Query service.
+type xmlOutput interface {
+	AppendXML(b []byte, requestID string) []byte
+}
+
+// Reply sends 200 and the answer as XML.
+func (q Query) Reply(w http.ResponseWriter, requestID string, out api.Output) {
+	write(w, requestID, "text/xml", http.StatusOK, out.(xmlOutput).AppendXML(nil, requestID))
+}
+
+// Fail sends AWS's ErrorResponse.
+func (q Query) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
+	fault := "Sender"
+	if e.Status >= 500 {
+		fault = "Receiver"
+	}
+	code, status := q.code(e)
+	var b bytes.Buffer
+	b.WriteString(`<ErrorResponse xmlns="` + q.Namespace + `"><Error><Type>` + fault + `</Type><Code>`)
+	xml.EscapeText(&b, []byte(code))
+	b.WriteString(`</Code><Message>`)
+	xml.EscapeText(&b, []byte(e.Message))
+	b.WriteString(`</Message></Error><RequestId>` + requestID + `</RequestId></ErrorResponse>`)
+	write(w, requestID, "text/xml", status, b.Bytes())
+}
+
+// code gives an error the name and status that the Query services know it by (IAM and STS API references, "Common
+// Errors"): they drop the suffix, and answer 403 to who is not let in.
+func (Query) code(e *api.Error) (string, int) {
+	switch e.Code {
+	case "InvalidSignatureException":
+		return "SignatureDoesNotMatch", http.StatusForbidden
+	case "UnrecognizedClientException":
+		return "InvalidClientTokenId", http.StatusForbidden
+	case "MissingAuthenticationTokenException":
+		return "MissingAuthenticationToken", http.StatusForbidden
+	case "IncompleteSignatureException":
+		return "IncompleteSignature", http.StatusBadRequest
+	case "ExpiredTokenException":
+		return "ExpiredToken", http.StatusForbidden
+	case "AccessDeniedException":
+		return "AccessDenied", http.StatusForbidden
+	case "UnknownOperationException":
+		return "InvalidAction", http.StatusBadRequest
+	case "KMSInternalException":
+		return "InternalFailure", http.StatusInternalServerError
+	}
+	return e.Code, e.Status
+}
