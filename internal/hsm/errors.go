@@ -1,0 +1,23 @@
+package hsm
+
+import (
+	"errors"
+
+	"github.com/trent-kms/trent/internal/hsm/root"
+)
+
+var (
+	// ErrCiphertext says that a ciphertext does not decrypt, whatever is wrong with it: another key, another encryption
+	// context, a changed bit, an unknown format.
+	ErrCiphertext = errors.New("hsm: invalid ciphertext")
+	// ErrWrapped says that a stored blob (a Key, a sealed secret, the domain keys) does not open: it is damaged, belongs
+	// to another record or purpose, or names a format or domain key that is not known.
+	ErrWrapped = errors.New("hsm: stored blob does not open")
+	// ErrRoot says that the domain keys were sealed by another root key than the one given.
+	ErrRoot = errors.New("hsm: wrong root key for this deployment")
+	// ErrUnknownVersion says that a stored blob was written by a newer Trent; the text names both versions. Errors that
+	// match it match ErrWrapped too.
+	ErrUnknownVersion = root.ErrUnknownVersion
+	// ErrInput says that an argument is outside its documented limits. Callers check requests first, so it is their bug.
+	ErrInput = errors.New("hsm: argument out of limits")
+)

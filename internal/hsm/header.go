@@ -1,0 +1,57 @@
+package hsm
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/trent-kms/trent/internal/hsm/seal"
+)
+
+// A ciphertext is what package seal makes, after a prefix that says which key opens it:
+//
+//	format version (1) ‖ identity (55) ‖ salt (16) ‖ nonce (12) ‖ AES-256-GCM ciphertext ‖ tag (16)
+//
+// Prefix, salt and the encryption context are authenticated.
+const (
+	ciphertextFormat = 1
+	prefixSize       = 1 + identitySize
+	labelCiphertext  = "trent/ciphertext/1"
+)
+
+// Sizes in bytes.
+const (
+	// MaxPlaintext is the longest plaintext that Encrypt takes.
+	MaxPlaintext = 4096
+	// CiphertextOverhead is how much longer a ciphertext is than its plaintext.
+	CiphertextOverhead = prefixSize + seal.Overhead
+)
+
+// Header is what a ciphertext says about the key that made it. It is a claim until Decrypt has succeeded.
+type Header struct{ Account, KeyID, MaterialID string }
+
+// ParseHeader returns the public part of a ciphertext, or ErrCiphertext.
+func ParseHeader(ciphertext []byte) (Header, error) {
+	if !wellFormed(ciphertext) {
+		return Header{}, ErrCiphertext
+	}
+	rest := ciphertext[1:]
+	account := binary.BigEndian.Uint64(append([]byte{0, 0}, rest[:accountSize]...))
+	rest = rest[accountSize:]
+	keyID := binaryKeyID(rest[:1+keyIDSize]).String()
+	if account >= accountLimit || keyID == "" {
+		return Header{}, ErrCiphertext
+	}
+	materialID := rest[1+keyIDSize:][:materialIDSize]
+	return Header{
+		Account:    fmt.Sprintf("%0*d", accountDigits, account),
+		KeyID:      keyID,
+		MaterialID: hex.EncodeToString(materialID),
+	}, nil
+}
+
+// wellFormed reports whether a ciphertext has a version and a length that Encrypt makes.
+func wellFormed(ciphertext []byte) bool {
+	n := len(ciphertext) - CiphertextOverhead
+	return n >= 0 && n <= MaxPlaintext && ciphertext[0] == ciphertextFormat
+}
