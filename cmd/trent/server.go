@@ -21,6 +21,7 @@ import (
 	"github.com/trent-kms/trent/internal/server"
 	"github.com/trent-kms/trent/internal/store"
 	"github.com/trent-kms/trent/internal/store/bolt"
+	"github.com/trent-kms/trent/internal/store/etcd"
 	"github.com/trent-kms/trent/internal/store/memory"
 )
 
@@ -169,7 +170,11 @@ func (s *settings) open(ctx context.Context, dir *dataDir, addr string, stderr i
 
 func (s *settings) openStore(ctx context.Context, dir *dataDir) (store.Store, string, error) {
 	if s.store != "" {
-		st, err := openEtcd(ctx, s.store)
+		c, err := etcd.Parse(s.store)
+		if err != nil {
+			return nil, "", usage("--store: %v", err)
+		}
+		st, err := etcd.Open(ctx, c)
 		return st, "etcd", err
 	}
 	if s.dataDir == "" {
@@ -222,8 +227,9 @@ func listenFailure(addr string, err error) error {
 func explain(err error, s *settings) error {
 	hint := ""
 	var f *failure
+	var w *wrongUsage
 	switch {
-	case errors.As(err, &f):
+	case errors.As(err, &f), errors.As(err, &w):
 		return err
 	case errors.Is(err, store.ErrNewerFormat), errors.Is(err, hsm.ErrUnknownVersion):
 		hint = "a newer version of Trent wrote this data, which was left as it is: run that version"

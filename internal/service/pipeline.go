@@ -3,12 +3,15 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"slices"
 
 	"github.com/trent-kms/trent/internal/api"
+	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/audit"
 	"github.com/trent-kms/trent/internal/clock"
 	"github.com/trent-kms/trent/internal/uuid"
@@ -111,7 +114,7 @@ func (p *Pipeline) run(r *http.Request, requestID string, protocol *wire.Protoco
 		Caller: signed.Caller, Region: signed.Region, RequestID: requestID, Operation: op.Name, Now: p.Clock.Now(),
 	}
 	call.Event = event(r, svc, op, call)
-	out, err := op.serve(r.Context(), call, req.Decode)
+	out, err := serve(r.Context(), op, call, req.Decode)
 	return p.record(r.Context(), call, out, err)
 }
 
@@ -130,11 +133,23 @@ func (p *Pipeline) route(r *http.Request, body []byte, protocol *wire.Protocol) 
 	return nil, wire.Request{}, api.UnknownOperationException("")
 }
 
+// serve runs the operation. A panic is a bug of ours: it fails this request and no other, and is written down like any
+// other failure.
+func serve(ctx context.Context, op *Operation, c *Call, decode func(api.Input) error) (out api.Output, err error) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			out, err = nil, fmt.Errorf("service: %s panicked: %v\n%s", op.Name, bug, debug.Stack())
+		}
+	}()
+	return op.serve(ctx, c, decode)
+}
+
 func (p *Pipeline) checkScope(s sigv4.Signed, service string) error {
 	if s.Service != service {
 		return api.InvalidSignatureException("Credential should be scoped to correct service: '%s'.", service)
 	}
-	if p.regions != nil && !p.regions[s.Region] {
+	// A Region's name becomes part of storage keys, so a server of any Region still looks at its form.
+	if !arn.IsRegion(s.Region) || p.regions != nil && !p.regions[s.Region] {
 		return api.InvalidSignatureException("Credential should be scoped to a valid region.")
 	}
 	return nil
