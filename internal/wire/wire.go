@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/trent-kms/trent/internal/api"
@@ -41,17 +42,28 @@ func ReadBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > MaxBodyBytes {
 		return nil, tooLarge()
 	}
-	if r.ContentLength >= 0 {
-		body := make([]byte, r.ContentLength)
-		_, err := io.ReadFull(r.Body, body)
-		return body, readError(err)
+	// Memory follows what has arrived, not what was announced: a header costs its sender nothing.
+	body := make([]byte, 0, min(max(r.ContentLength, 0)+1, firstReadBytes))
+	for {
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case len(body) > MaxBodyBytes:
+			return nil, tooLarge()
+		case errors.Is(err, io.EOF) && r.ContentLength > int64(len(body)):
+			return nil, readError(io.ErrUnexpectedEOF)
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return nil, readError(err)
+		case len(body) == cap(body):
+			body = slices.Grow(body, len(body))
+		}
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBodyBytes+1))
-	if len(body) > MaxBodyBytes {
-		return nil, tooLarge()
-	}
-	return body, readError(err)
 }
+
+// firstReadBytes is what a body gets before its sender has sent anything; nearly all requests fit.
+const firstReadBytes = 8 << 10
 
 func tooLarge() error {
 	return api.RequestEntityTooLargeException("Request body is larger than %d bytes.", MaxBodyBytes)
@@ -59,10 +71,7 @@ func tooLarge() error {
 
 func readError(err error) error {
 	var timeout interface{ Timeout() bool }
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &timeout) && timeout.Timeout():
+	if errors.As(err, &timeout) && timeout.Timeout() {
 		return api.RequestTimeoutException("The request body was not received in time.")
 	}
 	return api.MalformedHttpRequestException("The request body could not be read.")

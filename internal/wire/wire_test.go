@@ -1,0 +1,160 @@
+package wire_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/trent-kms/trent/internal/api"
+	"github.com/trent-kms/trent/internal/wire"
+)
+
+var sts = wire.Query{Version: "2011-06-15", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"}
+
+func TestJSONRecognisesItsTarget(t *testing.T) {
+	tests := map[string]string{ // target: operation, "" for not recognised
+		"TrentService.Encrypt": "Encrypt", "TrentService.": "", "TrentService": "", "": "", "trentservice.Encrypt": "",
+		"TrentServiceX.Encrypt": "", "TrentService.Encrypt.Twice": "Encrypt.Twice", " TrentService.Encrypt": "",
+	}
+	for target, want := range tests {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set("X-Amz-Target", target)
+		req, ok, err := wire.JSON{TargetPrefix: "TrentService"}.Recognise(r, nil)
+		if err != nil || req.Operation != want || ok && !strings.HasPrefix(target, "TrentService.") {
+			t.Errorf("%q: got %q, %t, %v", target, req.Operation, ok, err)
+		}
+	}
+}
+
+func TestQueryRecognisesItsVersion(t *testing.T) {
+	const form = "application/x-www-form-urlencoded"
+	tests := []struct {
+		name, method, target, contentType, body string
+		want                                    string
+	}{
+		{"form", "POST", "/", form, "Action=GetCallerIdentity&Version=2011-06-15", "GetCallerIdentity"},
+		{"form with charset", "POST", "/", form + "; charset=utf-8", "Action=GetCallerIdentity&Version=2011-06-15", "GetCallerIdentity"},
+		{"presigned", "GET", "/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Signature=x", "", "", "GetCallerIdentity"},
+		{"another API", "POST", "/", form, "Action=ListUsers&Version=2010-05-08", ""},
+		{"no form", "POST", "/", "text/plain", "Action=GetCallerIdentity&Version=2011-06-15", ""},
+		{"form in the URL of a POST", "POST", "/?Action=GetCallerIdentity&Version=2011-06-15", form, "", ""},
+		{"broken form", "POST", "/", form, "Action=%zz&Version=2011-06-15", ""},
+		{"PUT", "PUT", "/", form, "Action=GetCallerIdentity&Version=2011-06-15", ""},
+	}
+	for _, test := range tests {
+		r := httptest.NewRequest(test.method, test.target, nil)
+		r.Header.Set("Content-Type", test.contentType)
+		req, ok, err := sts.Recognise(r, []byte(test.body))
+		if err != nil || ok != (test.want != "") || req.Operation != test.want {
+			t.Errorf("%s: got %q, %t, %v", test.name, req.Operation, ok, err)
+		}
+	}
+}
+
+func TestQueryErrorsHaveTheQueryServicesNames(t *testing.T) {
+	tests := []struct {
+		err    *api.Error
+		status int
+		code   string
+		fault  string
+	}{
+		{api.InvalidSignatureException("<&>"), 403, "SignatureDoesNotMatch", "Sender"},
+		{api.UnrecognizedClientException("x"), 403, "InvalidClientTokenId", "Sender"},
+		{api.MissingAuthenticationTokenException("x"), 403, "MissingAuthenticationToken", "Sender"},
+		{api.IncompleteSignatureException("x"), 400, "IncompleteSignature", "Sender"},
+		{api.ExpiredTokenException("x"), 403, "ExpiredToken", "Sender"},
+		{api.AccessDeniedException("x"), 403, "AccessDenied", "Sender"},
+		{api.UnknownOperationException("x"), 400, "InvalidAction", "Sender"},
+		{api.From(errors.New("x")), 500, "InternalFailure", "Receiver"},
+		{api.ThrottlingException("x"), 400, "ThrottlingException", "Sender"},
+	}
+	for _, test := range tests {
+		w := httptest.NewRecorder()
+		sts.Fail(w, "id", test.err)
+		var got struct {
+			XMLName xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ ErrorResponse"`
+			Error   struct{ Type, Code, Message string }
+			ID      string `xml:"RequestId"`
+		}
+		if err := xml.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatalf("%v in %s", err, w.Body)
+		}
+		if w.Code != test.status || got.Error.Code != test.code || got.Error.Type != test.fault || got.Error.Message != test.err.Message || got.ID != "id" {
+			t.Errorf("%s: got %d %+v", test.err.Code, w.Code, got)
+		}
+	}
+}
+
+func TestJSONErrorWithoutTextHasNoMessage(t *testing.T) {
+	for _, test := range []struct {
+		err  *api.Error
+		want string
+	}{
+		{api.UnknownOperationException(""), `{"__type":"UnknownOperationException"}`},
+		{api.ValidationException("a \"b\"\n"), `{"__type":"ValidationException","message":"a \"b\"\n"}`},
+	} {
+		w := httptest.NewRecorder()
+		wire.JSON{}.Fail(w, "id", test.err)
+		if got := w.Body.String(); got != test.want || w.Code != 400 {
+			t.Errorf("got %d %s, want %s", w.Code, got, test.want)
+		}
+	}
+}
+
+type timeout struct{}
+
+func (timeout) Error() string { return "timeout" }
+func (timeout) Timeout() bool { return true }
+
+func TestReadBody(t *testing.T) {
+	request := func(change func(*http.Request)) *http.Request {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("body"))
+		change(r)
+		return r
+	}
+	tests := []struct {
+		name string
+		r    *http.Request
+		want string // the body, or the error's code
+	}{
+		{"declared length", request(func(*http.Request) {}), "body"},
+		{"chunked", request(func(r *http.Request) { r.ContentLength = -1 }), "body"},
+		{"identity", request(func(r *http.Request) { r.Header.Set("Content-Encoding", "identity") }), "body"},
+		{"gzip", request(func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), "MalformedHttpRequestException"},
+		{"cut short", request(func(r *http.Request) { r.ContentLength = 5 }), "MalformedHttpRequestException"},
+		{"slow", request(func(r *http.Request) { r.Body = &erring{} }), "RequestTimeoutException"},
+		{"a byte too many", request(func(r *http.Request) {
+			r.Body, r.ContentLength = body(wire.MaxBodyBytes+1), wire.MaxBodyBytes+1
+		}), "RequestEntityTooLargeException"},
+	}
+	for _, test := range tests {
+		b, err := wire.ReadBody(test.r)
+		got := string(b)
+		if e := api.From(err); e != nil {
+			got = e.Code
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.Body, r.ContentLength = body(wire.MaxBodyBytes), wire.MaxBodyBytes
+	if b, err := wire.ReadBody(r); len(b) != wire.MaxBodyBytes || err != nil {
+		t.Errorf("largest body: %d bytes, %v", len(b), err)
+	}
+}
+
+func body(n int) *limited { return &limited{strings.NewReader(strings.Repeat(" ", n))} }
+
+type limited struct{ *strings.Reader }
+
+func (*limited) Close() error { return nil }
+
+type erring struct{}
+
+func (*erring) Read(p []byte) (int, error) { return iotest.ErrReader(timeout{}).Read(p) }
+func (*erring) Close() error               { return nil }
