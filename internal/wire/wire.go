@@ -43,7 +43,11 @@ func ReadBody(r *http.Request) ([]byte, error) {
 		return nil, tooLarge()
 	}
 	// Memory follows what has arrived, not what was announced: a header costs its sender nothing.
-	body := make([]byte, 0, min(max(r.ContentLength, 0)+1, firstReadBytes))
+	size := int64(firstReadBytes)
+	if r.ContentLength >= 0 {
+		size = min(r.ContentLength+1, size) // one more, to read the end without growing
+	}
+	body := make([]byte, 0, size)
 	for {
 		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
