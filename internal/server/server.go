@@ -86,6 +86,9 @@ func (s *Server) build(ctx context.Context) error {
 	if s.audit, err = audit.Open(ctx, c.Audit); err != nil {
 		return err
 	}
+	if cut := s.audit.TailCut(); cut > 0 {
+		c.Log.Warn("cut an unacknowledged end off the audit log", "bytes", cut)
+	}
 	now := new(clock.Clock)
 	if err := admin.RestoreClock(ctx, s.store, now); err != nil {
 		return err
