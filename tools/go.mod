@@ -3,6 +3,7 @@ module github.com/trent-kms/trent/tools
 go 1.26.0
 
 tool (
+	go.etcd.io/etcd/server/v3
 	golang.org/x/perf/cmd/benchstat
 	honnef.co/go/tools/cmd/staticcheck
 )

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"strings"
+	"sync/atomic"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// markCount is how many counters a table spreads its keys over. Two keys that share one only cost a needless load.
+const markCount = 256
+
+// Table is the records under a prefix, decoded, with the most used of them in memory. Safe for concurrent use.
+// See Cached for how fresh they are.
+type Table[T any] struct {
+	owner   *Cached
+	prefix  string
+	encode  func(*T) ([]byte, error)
+	decode  func([]byte) (*T, error)
+	entries *otter.Cache[string, entry[T]]
+
+	// marks[i] counts the times that a key with hash i was forgotten. A load notes it first and keeps its record only
+	// if it has not moved: else the record may have been read before the change.
+	marks [markCount]atomic.Uint64
+	seed  maphash.Seed
+}
+
+// entry is one cached record. It counts only while its epoch is the owner's.
+type entry[T any] struct {
+	value    *T
+	revision int64
+	epoch    uint64
+}
+
+// TableConfig is what a Table must know of its records.
+type TableConfig[T any] struct {
+	// Encode and Decode turn a record into its stored bytes and back. Decode must not keep the slice it is given.
+	Encode func(*T) ([]byte, error)
+	Decode func([]byte) (*T, error)
+	// CacheSize is the greatest number of records kept in memory, at least 1. It may be exceeded for moments.
+	CacheSize int
+}
+
+// NewTable returns the table of the records of c whose keys begin with prefix. It lasts as long as c. A config without
+// functions or with a CacheSize below 1 is a bug and panics.
+func NewTable[T any](c *Cached, prefix string, cfg TableConfig[T]) *Table[T] {
+	if cfg.Encode == nil || cfg.Decode == nil || cfg.CacheSize < 1 {
+		panic("store: incomplete TableConfig")
+	}
+	t := &Table[T]{
+		owner:   c,
+		prefix:  prefix,
+		encode:  cfg.Encode,
+		decode:  cfg.Decode,
+		entries: otter.Must(&otter.Options[string, entry[T]]{MaximumSize: cfg.CacheSize}),
+		seed:    maphash.MakeSeed(),
+	}
+	c.add(t)
+	return t
+}
+
+// Get returns the record under the full store key and its revision, or nil and 0 if there is none. The record is shared
+// by all callers: it must not be changed. Absent keys are not remembered, so that asking for them takes no memory.
+func (t *Table[T]) Get(ctx context.Context, key string) (*T, int64, error) {
+	epoch := t.owner.epoch.Load()
+	if e, ok := t.entries.GetIfPresent(key); ok && e.epoch == epoch {
+		return e.value, e.revision, nil
+	}
+	return t.load(ctx, key, epoch)
+}
+
+// load reads a record from the store, and keeps it if it is certainly current.
+func (t *Table[T]) load(ctx context.Context, key string, epoch uint64) (*T, int64, error) {
+	if err := t.checkPrefix(key); err != nil {
+		return nil, 0, err
+	}
+	mark := t.mark(key)
+	before := mark.Load()
+	r, err := t.owner.Store.Get(ctx, key)
+	if err != nil || r.Revision == 0 {
+		return nil, 0, err
+	}
+	v, err := t.Decode(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	if live(epoch) {
+		t.keep(key, entry[T]{v, r.Revision, epoch}, mark, before)
+	}
+	return v, r.Revision, nil
+}
+
+// keep caches e, unless the key's mark has moved or what is cached is as new. It looks at the mark under the lock of the
+// entry, which forget takes after moving it: either it is seen here to have moved, or forget sees e and removes it.
+func (t *Table[T]) keep(key string, e entry[T], mark *atomic.Uint64, before uint64) {
+	t.entries.Compute(key, func(old entry[T], found bool) (entry[T], otter.ComputeOp) {
+		if mark.Load() != before || found && old.epoch == e.epoch && old.revision >= e.revision {
+			return old, otter.CancelOp
+		}
+		return e, otter.WriteOp
+	})
+}
+
+// forget implements cacheTable. It uses Compute because that takes the lock of the entry also when there is none;
+// ComputeIfPresent does not, and would miss one that keep is about to add.
+func (t *Table[T]) forget(key string, revision int64) {
+	if !strings.HasPrefix(key, t.prefix) {
+		return
+	}
+	t.mark(key).Add(1)
+	t.entries.Compute(key, func(old entry[T], found bool) (entry[T], otter.ComputeOp) {
+		if found && old.revision < revision {
+			return old, otter.InvalidateOp
+		}
+		return old, otter.CancelOp
+	})
+}
+
+func (t *Table[T]) clear() { t.entries.InvalidateAll() }
+
+func (t *Table[T]) mark(key string) *atomic.Uint64 {
+	return &t.marks[maphash.String(t.seed, key)%markCount]
+}
+
+// Put returns the write of v under the full store key, for a transaction.
+func (t *Table[T]) Put(key string, v *T) (Put, error) {
+	if err := t.checkPrefix(key); err != nil {
+		return Put{}, err
+	}
+	value, err := t.encode(v)
+	if err != nil {
+		return Put{}, fmt.Errorf("encoding record %s: %w", key, err)
+	}
+	return Put{Key: key, Value: value}, nil
+}
+
+// Decode returns what a record of this table, read otherwise (by Range, by Watch), holds.
+func (t *Table[T]) Decode(r Record) (*T, error) {
+	v, err := t.decode(r.Value)
+	if err != nil {
+		return nil, fmt.Errorf("decoding record %s: %w", r.Key, err)
+	}
+	return v, nil
+}
+
+func (t *Table[T]) checkPrefix(key string) error {
+	if !strings.HasPrefix(key, t.prefix) {
+		return fmt.Errorf("%w: key %q is not under %q", ErrInvalid, key, t.prefix)
+	}
+	return nil
+}
