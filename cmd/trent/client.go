@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"gopkg.in/ini.v1"
@@ -104,7 +105,9 @@ func (c *client) call(ctx context.Context, operation string, in api.Output, out 
 	if err := sigv4.Sign(r, body, c.credential, c.region, trentapi.Service, time.Now()); err != nil {
 		return err
 	}
-	reply, err := http.DefaultClient.Do(r)
+	// A redirect would carry the session token to somebody else.
+	noRedirect := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	reply, err := noRedirect.Do(r)
 	if err != nil {
 		return &failure{fmt.Errorf("no answer from %s: %w", c.endpoint, errors.Unwrap(err)), "is the server running? AWS_ENDPOINT_URL says where to look"}
 	}
@@ -127,8 +130,21 @@ func replyError(status int, text []byte) error {
 	if json.Unmarshal(text, &e) != nil || e.Type == "" {
 		return fmt.Errorf("the server answered with HTTP status %d: is it a Trent server?", status)
 	}
-	return &api.Error{Code: e.Type, Status: status, Message: e.Message}
+	return &api.Error{Code: printable(e.Type), Status: status, Message: printable(e.Message)}
 }
+
+// printable returns text from a server so that it cannot steer a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+// errStrange is an answer that lacks what every Trent server sends.
+var errStrange = errors.New("the answer lacks members that it must have: is it a Trent server?")
 
 func first(values ...string) string {
 	for _, v := range values {

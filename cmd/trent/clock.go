@@ -26,6 +26,9 @@ func clockCommand() *cobra.Command {
 			if err := s.call(c.Context(), "AdvanceClock", &trentapi.AdvanceClockRequest{Duration: &args[0]}, &out); err != nil {
 				return err
 			}
+			if out.Now == nil {
+				return errStrange
+			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), out.Now.UTC().Format(time.RFC3339))
 			return err
 		}),

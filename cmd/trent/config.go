@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -25,15 +28,29 @@ func configure(flags *pflag.FlagSet, env func(string) (string, bool)) error {
 	if wrong != nil || path == "" {
 		return wrong
 	}
-	text, err := os.ReadFile(path)
+	file, err := readConfig(path)
 	if err != nil {
-		return fmt.Errorf("reading the configuration: %w", err)
-	}
-	var file map[string]any
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return usage("configuration %s: %v", path, err)
+		return err
 	}
 	return apply(flags, path, file)
+}
+
+// readConfig reads the one document of a YAML file.
+func readConfig(path string) (map[string]any, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	defer f.Close()
+	d := yaml.NewDecoder(f)
+	var file, second map[string]any
+	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, usage("configuration %s: %v", path, err)
+	}
+	if err := d.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, usage("configuration %s: more than one document", path)
+	}
+	return file, nil
 }
 
 func apply(flags *pflag.FlagSet, path string, file map[string]any) error {
@@ -45,17 +62,35 @@ func apply(flags *pflag.FlagSet, path string, file map[string]any) error {
 		if f.Changed {
 			continue
 		}
-		text := fmt.Sprint(v)
-		if list, ok := v.([]any); ok {
-			words := make([]string, len(list))
-			for i := range list {
-				words[i] = fmt.Sprint(list[i])
-			}
-			text = strings.Join(words, ",")
+		text, err := settingText(v)
+		if err == nil {
+			err = flags.Set(name, text)
 		}
-		if err := flags.Set(name, text); err != nil {
+		if err != nil {
 			return usage("configuration %s: %s: %v", path, name, err)
 		}
 	}
 	return nil
+}
+
+// settingText returns the value of a setting as a flag would have it. A number is refused, because YAML has read it
+// already: an account id that begins with 0 would have become another one.
+func settingText(v any) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	case []any:
+		words := make([]string, len(v))
+		for i := range v {
+			word, ok := v[i].(string)
+			if !ok {
+				return "", fmt.Errorf("element %d is not text", i+1)
+			}
+			words[i] = word
+		}
+		return strings.Join(words, ","), nil
+	}
+	return "", errors.New("must be text, true or false, or a list of texts; write numbers in quotes")
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,7 +29,7 @@ func openDataDir(s *settings) (*dataDir, error) {
 		path, err := os.MkdirTemp("", "trent-dev-")
 		return &dataDir{path: path, temporary: true}, err
 	}
-	if err := os.MkdirAll(s.dataDir, 0o700); err != nil {
+	if err := makeDir(s.dataDir); err != nil {
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
 	info, err := os.Stat(s.dataDir)
@@ -40,6 +41,23 @@ func openDataDir(s *settings) (*dataDir, error) {
 	}
 	d := &dataDir{path: s.dataDir}
 	return d, d.acquire()
+}
+
+// makeDir makes a private directory that survives a power failure.
+func makeDir(path string) error {
+	err := os.Mkdir(path, 0o700)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if err := makeDir(filepath.Dir(path)); err != nil {
+			return err
+		}
+		return makeDir(path)
+	case errors.Is(err, os.ErrExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 // acquire takes the lock, which the system releases when the process ends, however it ends.
@@ -75,23 +93,64 @@ func (d *dataDir) close() {
 
 func (d *dataDir) audit() string { return filepath.Join(d.path, "audit") }
 
+// credentials is the file of the first administrator's AWS profile.
+func (d *dataDir) credentials() string { return filepath.Join(d.path, "admin-credentials") }
+
 // administrator returns the function that keeps the first administrator's credentials as an AWS profile, readable by
-// the owner alone, and says where. The secret itself is never printed.
+// the owner alone, and says where. The secret itself is never printed. A file that is there already is kept under
+// another name: it may be the only copy of the secret of a deployment that this start has not found.
 func (d *dataDir) administrator(s *settings, addr string, stderr io.Writer) func(string, iam.AccessKey) error {
 	return func(account string, key iam.AccessKey) error {
-		scheme := "http"
-		if s.tlsCert != "" {
-			scheme = "https"
+		if err := keepAside(d.credentials()); err != nil {
+			return fmt.Errorf("keeping the credentials that are there already: %w", err)
 		}
-		path := filepath.Join(d.path, "admin-credentials")
-		text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\nregion = %s\nendpoint_url = %s://%s\n",
-			key.ID, key.Secret.Expose(), s.regions[0], scheme, addr)
-		if err := writeDurably(path, []byte(text)); err != nil {
+		text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\nregion = %s\nendpoint_url = %s\n",
+			key.ID, key.Secret.Expose(), s.regions[0], s.endpoint(addr))
+		if err := writeDurably(d.credentials(), []byte(text)); err != nil {
 			return fmt.Errorf("writing the administrator's credentials: %w", err)
 		}
-		fmt.Fprintf(stderr, "trent: first start: the administrator's AWS profile (account %s) is in %s\n", account, path)
+		fmt.Fprintf(stderr, "trent: first start: the administrator's AWS profile (account %s) is in %s\n", account, d.credentials())
 		return nil
 	}
+}
+
+// withdraw returns the function that removes credentials which another node's start has made worthless.
+func (d *dataDir) withdraw(stderr io.Writer) func(string) error {
+	return func(accessKeyID string) error {
+		text, err := os.ReadFile(d.credentials())
+		if err != nil || !strings.Contains(string(text), accessKeyID) {
+			return err
+		}
+		fmt.Fprintln(stderr, "trent: another node made the deployment: its data directory has the administrator's AWS profile, this one's is withdrawn")
+		return os.Remove(d.credentials())
+	}
+}
+
+// keepAside gives a file the first free name with a number at its end.
+func keepAside(path string) error {
+	for n := 1; ; n++ {
+		err := os.Link(path, fmt.Sprintf("%s.%d", path, n))
+		switch {
+		case errors.Is(err, os.ErrExist):
+			continue
+		case errors.Is(err, os.ErrNotExist):
+			return nil
+		}
+		return err
+	}
+}
+
+// endpoint is where clients on this machine find the server.
+func (s *settings) endpoint(addr string) string {
+	scheme := "http"
+	if s.tlsCert != "" {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		addr = net.JoinHostPort("localhost", port)
+	}
+	return scheme + "://" + addr
 }
 
 // writeDurably replaces a private file so that a crash leaves the old one or the new one.
@@ -108,7 +167,11 @@ func writeDurably(path string, content []byte) error {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}

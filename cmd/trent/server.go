@@ -83,6 +83,8 @@ func (s *settings) check() error {
 		return usage("--listen %s is not loopback: give --tls-cert and --tls-key, or --insecure-plain-http", s.listen)
 	case s.account != "" && !arn.IsAccount(s.account):
 		return usage("--account %q is not twelve digits", s.account)
+	case s.dev && s.dataDir == "" && s.rootKey != "":
+		return usage("--root-key-file needs --data-dir: in memory nothing outlives the server")
 	case s.dev && s.store != "":
 		return usage("--store is for production; development keeps its records in memory or in --data-dir")
 	}
@@ -128,11 +130,7 @@ func serve(ctx context.Context, s *settings, stderr io.Writer) error {
 	if err != nil {
 		return explain(err, s)
 	}
-	scheme := "http"
-	if certificate != nil {
-		scheme = "https"
-	}
-	fmt.Fprintf(stderr, "trent: ready on %s://%s (%s)\n", scheme, listener.Addr(), s.describe(dir))
+	fmt.Fprintf(stderr, "trent: ready on %s (%s)\n", s.endpoint(listener.Addr().String()), s.describe(dir))
 	err = srv.Serve(ctx, listener, certificate)
 	return errors.Join(err, srv.Close())
 }
@@ -164,7 +162,7 @@ func (s *settings) open(ctx context.Context, dir *dataDir, addr string, stderr i
 	return server.New(ctx, server.Config{
 		Store: st, Engine: engine, Root: key, Dev: s.dev, Version: version, Account: s.account, Regions: s.regions,
 		Audit:         audit.Config{Dir: dir.audit(), Sync: sync},
-		Administrator: dir.administrator(s, addr, stderr), Log: log,
+		Administrator: dir.administrator(s, addr, stderr), Withdraw: dir.withdraw(stderr), Log: log,
 	})
 }
 
@@ -195,11 +193,11 @@ func (s *settings) openRoot(ctx context.Context, dir *dataDir, st store.Store) (
 	if !errors.Is(err, os.ErrNotExist) {
 		return key, err
 	}
-	exists, readErr := server.Exists(ctx, st)
+	empty, readErr := server.Empty(ctx, st)
 	if readErr != nil {
 		return nil, readErr
 	}
-	if exists {
+	if !empty {
 		return nil, &failure{err, "the data is sealed by this key and cannot be read without it: restore the file, or name it with --root-key-file"}
 	}
 	return root.CreateFile(path)
@@ -237,10 +235,10 @@ func explain(err error, s *settings) error {
 		hint = "the root key is not the one that sealed this data: name the right file with --root-key-file"
 	case errors.Is(err, store.ErrLocked):
 		hint = "stop the other server first"
-	case errors.Is(err, server.ErrMode) && s.dev:
-		hint = "this is production data: start without --dev, or choose another --data-dir"
 	case errors.Is(err, server.ErrMode):
-		hint = "this is development data: start with --dev, or choose another --data-dir"
+		hint = "choose another --data-dir; what was made in one mode is never served in the other"
+	case errors.Is(err, server.ErrNoDeployment):
+		hint = "the store was restored or changed in part: restore all of it"
 	}
 	return &failure{err, hint}
 }

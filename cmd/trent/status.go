@@ -24,6 +24,9 @@ func statusCommand() *cobra.Command {
 			if err := s.call(c.Context(), "GetStatus", &trentapi.GetStatusRequest{}, &out); err != nil {
 				return err
 			}
+			if out.Version == nil || out.Mode == nil || out.Store == nil || out.StartTime == nil || out.Now == nil || out.ClockOffset == nil || out.Ready == nil {
+				return errStrange
+			}
 			if asJSON {
 				_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", out.AppendJSON(nil))
 				return err
@@ -42,6 +45,6 @@ func printStatus(c *cobra.Command, endpoint string, s *trentapi.GetStatusRespons
 	}
 	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 8, 2, ' ', 0)
 	fmt.Fprintf(w, "endpoint\t%s\nversion\t%s\nmode\t%s\nstore\t%s\nregions\t%s\nstarted\t%s\ntime\t%s\nclock ahead\t%s\nready\t%t\n",
-		endpoint, *s.Version, *s.Mode, *s.Store, regions, s.StartTime.Format(time.RFC3339), s.Now.Format(time.RFC3339), *s.ClockOffset, *s.Ready)
+		endpoint, printable(*s.Version), printable(string(*s.Mode)), printable(*s.Store), printable(regions), s.StartTime.Format(time.RFC3339), s.Now.Format(time.RFC3339), printable(*s.ClockOffset), *s.Ready)
 	return w.Flush()
 }

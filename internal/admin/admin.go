@@ -29,6 +29,8 @@ type Config struct {
 	Started time.Time
 	// Account is the account whose principals administer; empty, as in development, means any.
 	Account string
+	// Ready says whether the server can serve.
+	Ready func(context.Context) bool
 	// Advanced is called after the clock was advanced, so that what has become due happens now. It must not block.
 	Advanced func()
 }
@@ -68,14 +70,14 @@ func target[In any](s *Service) func(context.Context, *service.Call, *In) (deplo
 	return func(context.Context, *service.Call, *In) (deployment, error) { return deployment{s.Account}, nil }
 }
 
-func (s *Service) getStatus(_ context.Context, c *service.Call, _ *trentapi.GetStatusRequest, _ deployment) (*trentapi.GetStatusResponse, error) {
+func (s *Service) getStatus(ctx context.Context, c *service.Call, _ *trentapi.GetStatusRequest, _ deployment) (*trentapi.GetStatusResponse, error) {
 	mode := trentapi.ModeProduction
 	if s.Dev {
 		mode = trentapi.ModeDev
 	}
 	return &trentapi.GetStatusResponse{
 		Version: &s.Version, Mode: &mode, Now: &c.Now, ClockOffset: new(s.Clock.Offset().String()), Store: &s.Engine,
-		Ready: new(true), Regions: s.Regions, StartTime: &s.Started,
+		Ready: new(s.Ready(ctx)), Regions: s.Regions, StartTime: &s.Started,
 	}, nil
 }
 
@@ -97,7 +99,10 @@ func (s *Service) advanceClock(ctx context.Context, c *service.Call, in *trentap
 }
 
 // maxOffset bounds the whole offset: a century, which Go's durations and every date format hold.
-const maxOffset = 100 * 365 * 24 * time.Hour
+const (
+	maxDays   = 100 * 365
+	maxOffset = maxDays * 24 * time.Hour
+)
 
 // parseDuration reads a duration of Go's form (12h30m) or whole days (30d). Only forward: at least 1ns.
 func parseDuration(s string) (time.Duration, error) {
@@ -105,10 +110,7 @@ func parseDuration(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		var n int64
 		n, err = strconv.ParseInt(days, 10, 64)
-		if n > int64(maxOffset/(24*time.Hour)) {
-			n = int64(maxOffset/(24*time.Hour)) + 1
-		}
-		d = time.Duration(n) * 24 * time.Hour
+		d = time.Duration(max(0, min(n, maxDays+1))) * 24 * time.Hour
 	}
 	if err != nil || d <= 0 {
 		return 0, fmt.Errorf("duration %q is not a positive number of days (30d) or hours, minutes and seconds (12h30m)", s)
@@ -168,8 +170,8 @@ func readOffset(ctx context.Context, st store.Store) (time.Duration, int64, erro
 		return 0, 0, err
 	}
 	var c clockRecord
-	if err := json.Unmarshal(r.Value, &c, json.RejectUnknownMembers(true)); err != nil || c.Version != recordVersion {
-		return 0, 0, fmt.Errorf("admin: damaged or newer clock record (version %d)", c.Version)
+	if err := json.Unmarshal(r.Value, &c, json.RejectUnknownMembers(true)); err != nil || c.Version != recordVersion || c.Offset < 0 || c.Offset > int64(maxOffset) {
+		return 0, 0, fmt.Errorf("admin: damaged or newer clock record (version %d, offset %d)", c.Version, c.Offset)
 	}
 	return time.Duration(c.Offset), r.Revision, nil
 }

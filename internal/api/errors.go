@@ -65,6 +65,11 @@ func InternalFailure(format string, args ...any) *Error {
 	return NewError("InternalFailure", 500, format, args...)
 }
 
+// ServiceUnavailable says that the server has too much to do just now.
+func ServiceUnavailable(format string, args ...any) *Error {
+	return NewError("ServiceUnavailable", 503, format, args...)
+}
+
 // RequestEntityTooLargeException says that the body is over the limit.
 func RequestEntityTooLargeException(format string, args ...any) *Error {
 	return NewError("RequestEntityTooLargeException", 413, format, args...)

@@ -11,9 +11,11 @@ import (
 const (
 	// MaxTextBytes bounds each text (user agent, error message, ARN …); longer ones are cut at a character.
 	MaxTextBytes = 1 << 10
-	// MaxDetailBytes bounds each JSON member; a longer one is replaced by {"omitted":true,"originalSize":n}, so that
-	// no caller can make a request too large to be recorded.
-	MaxDetailBytes = 1 << 20
+	// MaxDetailBytes bounds each JSON member as it is written, escapes included; a longer one is replaced by
+	// {"omitted":true,"originalSize":n}. So no caller can make a request too large to be recorded, and all four members
+	// with the texts that a caller chooses come to less than 300 KiB: a small request cannot fill the disk by being
+	// written down.
+	MaxDetailBytes = 64 << 10
 )
 
 // ServiceEvent is the EventType of what the service does by itself: a due rotation, a deletion, an expiry.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -154,7 +155,7 @@ func checkText(t *testing.T, text string) {
 			t.Fatalf("record holds %q", r)
 		}
 	}
-	if len(out) > 4*MaxDetailBytes {
+	if len(out) > maxCallBytes {
 		t.Fatalf("record has %d bytes", len(out))
 	}
 	got := object(t, out)
@@ -171,7 +172,7 @@ func checkText(t *testing.T, text string) {
 		t.Errorf("clientProvidedHostHeader = %q, want %q", host, want)
 	}
 	params := got["requestParameters"].(map[string]any)
-	if len(detail) > MaxDetailBytes {
+	if len(appendEscapedJSON(nil, detail)) > MaxDetailBytes {
 		if diff := cmp.Diff(map[string]any{"omitted": true, "originalSize": float64(len(detail))}, params); diff != "" {
 			t.Errorf("requestParameters too large (-want +got):\n%s", diff)
 		}
@@ -190,6 +191,60 @@ func TestDetailsWithLineBreaksStayOnOneLine(t *testing.T) {
 	want := map[string]any{"keyId": "alias/\u2028\x7f\u0085x"}
 	if diff := cmp.Diff(want, object(t, out)["requestParameters"]); diff != "" {
 		t.Errorf("requestParameters (-want +got):\n%s", diff)
+	}
+}
+
+// maxCallBytes is the most that one call may write, as MaxDetailBytes promises.
+const maxCallBytes = 300 << 10
+
+// largestEvent has four details of exactly MaxDetailBytes, and texts that a caller chooses, of what grows most.
+func largestEvent() *Event {
+	e := decryptEvent()
+	text := strings.Repeat("\x7f", 2*MaxTextBytes)
+	e.UserAgent, e.ErrorMessage, e.ErrorCode, e.TLS = text, text, "ValidationException", &TLSDetails{HostHeader: text}
+	e.Resources = []Resource{{ARN: text, AccountID: "111122223333", Type: "AWS::KMS::Key"}, {ARN: text}}
+	e.RequestParameters = escapedDetail(MaxDetailBytes)
+	e.ResponseElements, e.AdditionalEventData, e.ServiceEventDetails = e.RequestParameters, e.RequestParameters, e.RequestParameters
+	return e
+}
+
+// escapedDetail returns a detail of almost only U+007F that has size bytes when it is written.
+func escapedDetail(size int) []byte {
+	n := size - len(`{"k":""}`)
+	return []byte(`{"k":"` + strings.Repeat("\x7f", n/6) + strings.Repeat("x", n%6) + `"}`)
+}
+
+func TestNoCallWritesMuch(t *testing.T) {
+	e := largestEvent()
+	out := e.AppendJSON(nil)
+	if len(out) <= 4*MaxDetailBytes || len(out) > maxCallBytes-1<<10 { // the frame needs its part
+		t.Errorf("the largest event has %d bytes", len(out))
+	}
+	if bytes.Contains(out, []byte("omitted")) {
+		t.Error("a detail of exactly the limit is left out")
+	}
+	for name, detail := range map[string][]byte{
+		"U+007F, a byte more":     escapedDetail(MaxDetailBytes + 1),
+		"U+007F, small as it is":  escapedDetail(5 * MaxDetailBytes),
+		"U+0085":                  []byte(`{"k":"` + strings.Repeat("\u0085", MaxDetailBytes/6) + `"}`),
+		"U+2028":                  []byte(`{"k":"` + strings.Repeat("\u2028", MaxDetailBytes/6) + `"}`),
+		"control characters":      []byte(`{"k":"` + strings.Repeat(`\u0001`, MaxDetailBytes/6) + `"}`), // as JSON has to write them
+		"line breaks":             append(bytes.Repeat([]byte("\n"), MaxDetailBytes), "{}"...),
+		"nothing to be escaped":   []byte(`{"k":"` + strings.Repeat("x", MaxDetailBytes) + `"}`),
+		"bytes that are no UTF-8": []byte(`{"k":"` + strings.Repeat("\xff", MaxDetailBytes/6) + `"}`),
+	} {
+		e := decryptEvent()
+		e.RequestParameters, e.ResponseElements, e.AdditionalEventData, e.ServiceEventDetails = detail, detail, detail, detail
+		out := e.AppendJSON(nil)
+		want := map[string]any{"omitted": true, "originalSize": float64(len(detail))}
+		for _, member := range []string{"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"} {
+			if diff := cmp.Diff(want, object(t, out)[member]); diff != "" {
+				t.Errorf("%s: %s (-want +got):\n%.300s", name, member, diff)
+			}
+		}
+		if len(out) > 4<<10 {
+			t.Errorf("%s: %d bytes", name, len(out))
+		}
 	}
 }
 

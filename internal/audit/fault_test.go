@@ -307,6 +307,37 @@ func TestAFullDiskFailsAppendsUntilThereIsRoom(t *testing.T) {
 	}
 }
 
+func TestALogIsFailingFromAFailureToTheNextRecord(t *testing.T) {
+	for name, mode := range modes {
+		t.Run(name, func(t *testing.T) {
+			disk := newFakeDisk()
+			l := openFake(t, Config{Dir: t.TempDir(), Sync: mode, disk: disk})
+			want := func(when string, err error, failed bool) {
+				t.Helper()
+				if (err != nil) != failed || l.Failing() != failed {
+					t.Errorf("%s: error %v, failing %t; want %t", when, err, l.Failing(), failed)
+				}
+			}
+			want("just opened", nil, false)
+			want("first record", l.Append(t.Context(), decryptEvent()), false)
+			for range 2 {
+				disk.fault = func(string) fault { return fault{0, errDisk} }
+				want("broken disk", l.Append(t.Context(), decryptEvent()), true)
+				want("broken disk again", l.Append(t.Context(), decryptEvent()), true)
+				disk.fault = func(string) fault { return fine }
+				want("repaired", l.Append(t.Context(), decryptEvent()), false)
+			}
+			tooMany := decryptEvent()
+			tooMany.Resources = make([]Resource, 2<<20)
+			if err := l.Append(t.Context(), tooMany); !errors.Is(err, ErrTooLarge) || l.Failing() {
+				t.Errorf("event too large: %v, failing %t", err, l.Failing())
+			}
+			closeLog(t, l)
+			want("closed", l.Append(t.Context(), decryptEvent()), true)
+		})
+	}
+}
+
 // After a failed sync the operating system shows records that the disk does not have. A next life takes them for
 // records and must bring them to disk before others follow.
 func TestRecordsThatOnlyTheCacheHasAreWrittenAgain(t *testing.T) {

@@ -21,7 +21,8 @@ const (
 	frameChain  = `,"chain":"`
 	frameEnd    = `"}}`
 	chainDigits = 2 * sha256.Size
-	// maxLineBytes bounds a line: four details, all of it escaped, and the texts.
+	// maxLineBytes bounds a line, for readers; the bounds of an event's members keep it far below, but their number
+	// (resources) has none.
 	maxLineBytes = 32 << 20
 )
 

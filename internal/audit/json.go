@@ -98,7 +98,8 @@ func appendEscape(b []byte, r rune) []byte {
 }
 
 // appendDetail appends ,"name": and value, which is JSON. Line breaks between its tokens become spaces, since a line
-// is a record; hidden characters, which valid JSON has only inside its strings, are escaped.
+// is a record; hidden characters, which valid JSON has only inside its strings, are escaped. What is then larger than
+// MaxDetailBytes is left out; escaping shortens nothing, so that the size as it came can decide alone.
 func appendDetail(b []byte, name string, value []byte) []byte {
 	b = append(b, ',', '"')
 	b = append(b, name...)
@@ -107,10 +108,24 @@ func appendDetail(b []byte, name string, value []byte) []byte {
 		return append(b, "null"...)
 	}
 	if len(value) > MaxDetailBytes {
-		b = append(b, `{"omitted":true,"originalSize":`...)
-		b = strconv.AppendInt(b, int64(len(value)), 10)
-		return append(b, '}')
+		return appendOmitted(b, len(value))
 	}
+	open := len(b)
+	b = appendEscapedJSON(b, value)
+	if len(b)-open > MaxDetailBytes {
+		return appendOmitted(b[:open], len(value))
+	}
+	return b
+}
+
+// appendOmitted appends what stands for a detail of size bytes.
+func appendOmitted(b []byte, size int) []byte {
+	b = append(b, `{"omitted":true,"originalSize":`...)
+	b = strconv.AppendInt(b, int64(size), 10)
+	return append(b, '}')
+}
+
+func appendEscapedJSON(b, value []byte) []byte {
 	start := 0
 	for i := 0; i < len(value); {
 		if i+8 <= len(value) && !unprintable(binary.LittleEndian.Uint64(value[i:])) {

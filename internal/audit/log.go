@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 var (
 	// ErrClosed says that the log was closed.
 	ErrClosed = errors.New("audit: log is closed")
+	// ErrLocked says that the log is already open, in this process or in another one.
+	ErrLocked = errors.New("audit: log is in use")
 	// ErrTooLarge says that an event would make a line longer than readers take; only an absurd number of resources
 	// can. Nothing was written.
 	ErrTooLarge = errors.New("audit: event too large")
@@ -37,7 +40,7 @@ const maxBatchBytes = 1 << 20
 
 // Config says where and how a log is kept.
 type Config struct {
-	Dir  string // made if missing (0700); no other process may write to it
+	Dir  string // made if missing (0700); one Log at a time may have it open
 	Sync SyncMode
 	// SegmentBytes is the size after which a new segment begins; 0 is DefaultSegmentBytes. A segment ends with a
 	// batch, so it may be larger by one batch.
@@ -55,6 +58,8 @@ type Log struct {
 	w       writer
 	closed  bool
 	tailCut int64
+	unlock  func() error // lets others open the log
+	failing atomic.Bool
 	buffers sync.Pool // of *[]byte
 }
 
@@ -101,6 +106,7 @@ func (l *Log) append(event []byte) error {
 	if b.err = ErrClosed; !l.closed {
 		b.err = l.w.write(b.events)
 	}
+	l.failing.Store(b.err != nil)
 	l.write.Unlock()
 	close(b.done)
 	return b.err
@@ -128,7 +134,16 @@ func (l *Log) detach(b *batch) {
 	}
 }
 
-// Close waits for the batch that is being written, cuts the zeros behind the last record, syncs and closes the log.
+// Failing reports whether the last attempt to write a record failed: from an Append that failed, because of the disk or
+// because the log is closed, until one succeeds. It takes no lock. A server that is Failing is not ready, and should
+// refuse calls that would change something before they do, because nobody could be told the result. Only an Append ends
+// the state, so calls that change nothing must still be let through to try.
+//
+// An event refused with ErrTooLarge says nothing about the log and does not count.
+func (l *Log) Failing() bool { return l.failing.Load() }
+
+// Close waits for the batch that is being written, cuts the zeros behind the last record, syncs and closes the log, and
+// lets others open it.
 // Appends that come later, or are still waiting, get ErrClosed. Closing again does nothing.
 func (l *Log) Close() error {
 	l.write.Lock()
@@ -137,7 +152,7 @@ func (l *Log) Close() error {
 		return nil
 	}
 	l.closed = true
-	return l.w.close()
+	return errors.Join(l.w.close(), l.unlock())
 }
 
 // TailCut returns how many bytes of records that nobody was promised Open removed from the end of the log: what a

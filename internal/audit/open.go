@@ -13,6 +13,8 @@ import (
 // Open opens the log in cfg.Dir and goes on behind its last record, or begins a log. It reads the newest segment whole
 // (and the one before it, if the newest has no record yet), cuts what a crash left of a write, and fails with
 // ErrDamaged when an acknowledged record of it is missing or changed. Read checks the other segments.
+//
+// It fails with ErrLocked while the log is open elsewhere: two writers would write over each other's records.
 func Open(_ context.Context, cfg Config) (*Log, error) {
 	if cfg.Dir == "" || cfg.SegmentBytes < 0 || cfg.Sync != SyncEach && cfg.Sync != SyncOS {
 		return nil, errors.New("audit: bad configuration")
@@ -43,6 +45,19 @@ func (l *Log) open() error {
 	if err := l.w.makeDir(); err != nil {
 		return err
 	}
+	unlock, err := lock(filepath.Join(l.w.dir, lockName))
+	if err != nil {
+		return err
+	}
+	l.unlock = unlock
+	if err := l.takeUp(); err != nil {
+		return errors.Join(err, unlock())
+	}
+	return nil
+}
+
+// takeUp makes the writer ready, behind the last record or for the first one.
+func (l *Log) takeUp() error {
 	firsts, err := segments(l.w.dir)
 	if err != nil {
 		return err

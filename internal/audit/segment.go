@@ -11,7 +11,10 @@ import (
 	"strings"
 )
 
-const segmentSuffix = ".jsonl"
+const (
+	segmentSuffix = ".jsonl"
+	lockName      = "lock" // the file that an open log holds locked
+)
 
 // segmentName names a segment for the sequence number of its first record: 20 digits, so that names sort.
 func segmentName(first uint64) string { return fmt.Sprintf("%020d%s", first, segmentSuffix) }

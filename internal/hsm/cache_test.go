@@ -12,11 +12,11 @@ import (
 func newSmallHSM(t testing.TB, entries int) *HSM {
 	t.Helper()
 	r := root.New()
-	domain, err := Create(t.Context(), r)
+	domain, err := Create(t.Context(), r, testDeployment)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := Open(t.Context(), Config{Root: r, Domain: domain, CacheEntries: entries})
+	h, err := Open(t.Context(), Config{Root: r, Deployment: testDeployment, Domain: domain, CacheEntries: entries})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,18 +13,20 @@ import (
 	"github.com/trent-kms/trent/internal/hsm/seal"
 )
 
-// The domain keys of a deployment are one blob, so that there is one thing to store and no list that somebody could
-// shorten:
+// The domain keys of a deployment are one blob, so that there is one thing to store, and no row of it can be taken away
+// or put into another deployment's. It can be replaced as a whole: an older blob of the same deployment opens, and lacks
+// the domain keys that were added after it.
 //
 //	format version (1) ‖ SHA-256 of the rest, truncated (8) ‖ sealed by the root: { domain key version (4) ‖ key (32) } …
 //
-// The checksum tells damage from a wrong root, and damage is noticed without asking the root, which may be remote.
+// The purpose of the seal names the deployment, so that the blob opens for that one alone, although one root may have
+// sealed several. The checksum tells damage from a wrong root, and damage is noticed without asking the root, which may be remote.
 const (
 	domainFormat   = 1
 	domainSumSize  = 8
 	domainHeadSize = 1 + domainSumSize
 	domainRowSize  = 4 + seal.KeySize
-	domainPurpose  = "trent/domain-keys/1"
+	domainPurpose  = "trent/domain-keys/1/" // followed by the deployment
 )
 
 // domainKeys are the keys that wrap what is stored, by version. Blobs name the version that wrapped them; new ones are
@@ -42,10 +44,10 @@ func newDomain() []byte {
 	return row
 }
 
-// sealDomain seals rows and clears them.
-func sealDomain(ctx context.Context, r root.Root, rows []byte) ([]byte, error) {
+// sealDomain seals rows for a deployment and clears them.
+func sealDomain(ctx context.Context, r root.Root, deployment string, rows []byte) ([]byte, error) {
 	defer clear(rows)
-	sealed, err := r.Seal(ctx, domainPurpose, rows)
+	sealed, err := r.Seal(ctx, domainPurpose+deployment, rows)
 	if err != nil {
 		return nil, fmt.Errorf("sealing domain keys: %w", err)
 	}
@@ -53,7 +55,7 @@ func sealDomain(ctx context.Context, r root.Root, rows []byte) ([]byte, error) {
 	return append(append([]byte{domainFormat}, sum[:domainSumSize]...), sealed...), nil
 }
 
-func openDomain(ctx context.Context, r root.Root, blob []byte) (domainKeys, error) {
+func openDomain(ctx context.Context, r root.Root, deployment string, blob []byte) (domainKeys, error) {
 	if len(blob) > 0 && blob[0] > domainFormat {
 		return domainKeys{}, newer("domain keys", blob[0], domainFormat)
 	}
@@ -64,11 +66,13 @@ func openDomain(ctx context.Context, r root.Root, blob []byte) (domainKeys, erro
 	if sum := sha256.Sum256(sealed); !bytes.Equal(sum[:domainSumSize], blob[1:domainHeadSize]) {
 		return domainKeys{}, fmt.Errorf("%w: domain keys are damaged", ErrWrapped)
 	}
-	rows, err := r.Unseal(ctx, domainPurpose, sealed)
+	rows, err := r.Unseal(ctx, domainPurpose+deployment, sealed)
 	switch {
 	case errors.Is(err, root.ErrOther):
 		return domainKeys{}, fmt.Errorf("%w: %w", ErrRoot, err)
-	case errors.Is(err, root.ErrSealed), errors.Is(err, root.ErrUnknownVersion):
+	case errors.Is(err, root.ErrSealed): // by this root, and intact as far as the checksum tells
+		return domainKeys{}, fmt.Errorf("%w: the deployment record does not belong to these domain keys, or is damaged: %w", ErrWrapped, err)
+	case errors.Is(err, root.ErrUnknownVersion):
 		return domainKeys{}, fmt.Errorf("%w: domain keys: %w", ErrWrapped, err)
 	case err != nil: // a remote root that does not answer says nothing about the blob
 		return domainKeys{}, fmt.Errorf("unsealing domain keys: %w", err)

@@ -24,26 +24,26 @@ func rows(versions ...uint32) []byte {
 
 func openRows(t testing.TB, r root.Root, rows []byte) (*HSM, error) {
 	t.Helper()
-	blob, err := sealDomain(t.Context(), r, slices.Clone(rows))
+	blob, err := sealDomain(t.Context(), r, testDeployment, slices.Clone(rows))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Open(t.Context(), Config{Root: r, Domain: blob})
+	return Open(t.Context(), Config{Root: r, Deployment: testDeployment, Domain: blob})
 }
 
 func TestAReopenedDeploymentOpensItsKeys(t *testing.T) {
 	r := root.New()
-	domain, err := Create(t.Context(), r)
+	domain, err := Create(t.Context(), r, testDeployment)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := Open(t.Context(), Config{Root: r, Domain: domain})
+	first, err := Open(t.Context(), Config{Root: r, Deployment: testDeployment, Domain: domain})
 	if err != nil {
 		t.Fatal(err)
 	}
 	k := generate(t, first, testBinding())
 	ciphertext := encrypt(t, first, k, nil, "secret")
-	second, err := Open(t.Context(), Config{Root: r, Domain: domain})
+	second, err := Open(t.Context(), Config{Root: r, Deployment: testDeployment, Domain: domain})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,11 +57,11 @@ func TestEveryDeploymentHasItsOwnDomainKey(t *testing.T) {
 	var keys []Key
 	var hsms []*HSM
 	for range 2 {
-		domain, err := Create(t.Context(), r)
+		domain, err := Create(t.Context(), r, testDeployment)
 		if err != nil {
 			t.Fatal(err)
 		}
-		h, err := Open(t.Context(), Config{Root: r, Domain: domain})
+		h, err := Open(t.Context(), Config{Root: r, Deployment: testDeployment, Domain: domain})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,11 +97,11 @@ func TestOldDomainKeysOpenAndTheLastOneWraps(t *testing.T) {
 
 func TestOpenTellsAWrongRootFromDamage(t *testing.T) {
 	r := root.New()
-	domain, err := Create(t.Context(), r)
+	domain, err := Create(t.Context(), r, testDeployment)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), Config{Root: root.New(), Domain: domain}); !errors.Is(err, ErrRoot) || errors.Is(err, ErrWrapped) {
+	if _, err := Open(t.Context(), Config{Root: root.New(), Deployment: testDeployment, Domain: domain}); !errors.Is(err, ErrRoot) || errors.Is(err, ErrWrapped) {
 		t.Errorf("another root: got %v, want ErrRoot", err)
 	} else if !strings.Contains(err.Error(), r.ID()) {
 		t.Errorf("another root: %v does not name the right one, %s", err, r.ID())
@@ -109,7 +109,7 @@ func TestOpenTellsAWrongRootFromDamage(t *testing.T) {
 	for i := range len(domain) * 8 {
 		flipped := slices.Clone(domain)
 		flipped[i/8] ^= 1 << (i % 8)
-		h, err := Open(t.Context(), Config{Root: r, Domain: flipped})
+		h, err := Open(t.Context(), Config{Root: r, Deployment: testDeployment, Domain: flipped})
 		if h != nil || !errors.Is(err, ErrWrapped) || errors.Is(err, ErrRoot) {
 			t.Errorf("bit %d: got %v, want ErrWrapped", i, err)
 		}
@@ -118,9 +118,42 @@ func TestOpenTellsAWrongRootFromDamage(t *testing.T) {
 		}
 	}
 	for n := range domain {
-		if _, err := Open(t.Context(), Config{Root: r, Domain: domain[:n]}); !errors.Is(err, ErrWrapped) {
+		if _, err := Open(t.Context(), Config{Root: r, Deployment: testDeployment, Domain: domain[:n]}); !errors.Is(err, ErrWrapped) {
 			t.Errorf("cut to %d bytes: got %v, want ErrWrapped", n, err)
 		}
+	}
+}
+
+func TestDomainKeysOpenForTheirDeploymentOnly(t *testing.T) {
+	r := root.New()
+	domain, err := Create(t.Context(), r, testDeployment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(testDeployment, "c0b7d6f4", "c0b7d6f5", 1)
+	swapped, err := Create(t.Context(), r, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]Config{
+		"another mode":              {Root: r, Domain: domain, Deployment: strings.Replace(testDeployment, "production", "dev", 1)},
+		"another account":           {Root: r, Domain: domain, Deployment: strings.Replace(testDeployment, "/1111", "/2222", 1)},
+		"another id":                {Root: r, Domain: domain, Deployment: other},
+		"less":                      {Root: r, Domain: domain, Deployment: testDeployment[:len(testDeployment)-1]},
+		"more":                      {Root: r, Domain: domain, Deployment: testDeployment + "/"},
+		"another's domain keys":     {Root: r, Domain: swapped, Deployment: testDeployment},
+		"this one's in the other's": {Root: r, Domain: domain, Deployment: other},
+	} {
+		h, err := Open(t.Context(), c)
+		if h != nil || !errors.Is(err, ErrWrapped) || errors.Is(err, ErrRoot) || errors.Is(err, ErrUnknownVersion) {
+			t.Errorf("%s: got %v, want ErrWrapped", name, err)
+		} else if !strings.Contains(err.Error(), "the deployment record does not belong to these domain keys") {
+			t.Errorf("%s: %q does not say so", name, err)
+		}
+	}
+	c := Config{Root: root.New(), Domain: domain, Deployment: other}
+	if _, err := Open(t.Context(), c); !errors.Is(err, ErrRoot) || errors.Is(err, ErrWrapped) {
+		t.Errorf("another deployment and another root: got %v, want ErrRoot", err)
 	}
 }
 
@@ -142,21 +175,25 @@ func TestOpenRefusesDomainKeysThatNobodyWrites(t *testing.T) {
 
 func TestOpenChecksItsConfig(t *testing.T) {
 	r := root.New()
-	domain, err := Create(t.Context(), r)
+	domain, err := Create(t.Context(), r, testDeployment)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]Config{
-		"no root":          {Domain: domain},
-		"no domain keys":   {Root: r},
+		"no root":          {Deployment: testDeployment, Domain: domain},
+		"no deployment":    {Root: r, Domain: domain},
+		"no domain keys":   {Root: r, Deployment: testDeployment},
 		"a negative cache": {Root: r, Domain: domain, CacheEntries: -1},
 	} {
 		if h, err := Open(t.Context(), c); h != nil || !errors.Is(err, ErrInput) {
 			t.Errorf("%s: got %v, want ErrInput", name, err)
 		}
 	}
-	if domain, err := Create(t.Context(), nil); domain != nil || !errors.Is(err, ErrInput) {
+	if domain, err := Create(t.Context(), nil, testDeployment); domain != nil || !errors.Is(err, ErrInput) {
 		t.Errorf("Create without a root: got %v, want ErrInput", err)
+	}
+	if domain, err := Create(t.Context(), r, ""); domain != nil || !errors.Is(err, ErrInput) {
+		t.Errorf("Create without a deployment: got %v, want ErrInput", err)
 	}
 }
 
@@ -167,22 +204,22 @@ func (r deadRoot) Seal(context.Context, string, []byte) ([]byte, error)   { retu
 func (r deadRoot) Unseal(context.Context, string, []byte) ([]byte, error) { return nil, r.err }
 
 func TestARootThatDoesNotAnswerIsNotDamage(t *testing.T) {
-	domain, err := Create(t.Context(), root.New())
+	domain, err := Create(t.Context(), root.New(), testDeployment)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dead := deadRoot{errors.New("no answer")}
-	if _, err := Open(t.Context(), Config{Root: dead, Domain: domain}); !errors.Is(err, dead.err) || errors.Is(err, ErrWrapped) || errors.Is(err, ErrRoot) {
+	if _, err := Open(t.Context(), Config{Root: dead, Deployment: testDeployment, Domain: domain}); !errors.Is(err, dead.err) || errors.Is(err, ErrWrapped) || errors.Is(err, ErrRoot) {
 		t.Errorf("Open: got %v, want the root's error", err)
 	}
-	if domain, err := Create(t.Context(), dead); domain != nil || !errors.Is(err, dead.err) {
+	if domain, err := Create(t.Context(), dead, testDeployment); domain != nil || !errors.Is(err, dead.err) {
 		t.Errorf("Create: got %x, %v; want the root's error", domain, err)
 	}
 }
 
 func TestSealDomainClearsTheKeys(t *testing.T) {
 	r := rows(1)
-	if _, err := sealDomain(t.Context(), root.New(), r); err != nil {
+	if _, err := sealDomain(t.Context(), root.New(), testDeployment, r); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(r, make([]byte, len(r))) {

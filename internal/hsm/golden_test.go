@@ -15,6 +15,7 @@ import (
 // future version opens it. Binary values are in hex.
 type golden struct {
 	Root        string             `json:"root"`
+	Deployment  string             `json:"deployment"`
 	Domain      string             `json:"domain"`
 	DomainKeys  map[string]string  `json:"domain_keys"` // in the clear, for other implementations of docs/formats.md
 	Keys        []goldenKey        `json:"keys"`
@@ -75,7 +76,7 @@ func (g golden) open(t testing.TB) *HSM {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := Open(t.Context(), Config{Root: r, Domain: unhex(t, g.Domain)})
+	h, err := Open(t.Context(), Config{Root: r, Deployment: g.Deployment, Domain: unhex(t, g.Domain)})
 	if err != nil {
 		t.Fatal(err)
 	}

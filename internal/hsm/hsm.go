@@ -22,6 +22,8 @@ const DefaultCacheEntries = 16384
 type Config struct {
 	// Root is the root key that sealed Domain.
 	Root root.Root
+	// Deployment is the text that Create was given: whose domain keys they are.
+	Deployment string
 	// Domain is what Create returned for this deployment. A new deployment has none: Create it and store it first. Open
 	// refuses nil, because domain keys that nobody has stored would take everything with them.
 	Domain []byte
@@ -37,18 +39,28 @@ type HSM struct {
 
 // Create makes the first domain key of a new deployment and returns it sealed by r. The caller stores it durably before
 // anything else: without it nothing that the HSM wraps can be opened.
-func Create(ctx context.Context, r root.Root) (domain []byte, err error) {
+//
+// The domain key is bound to deployment, which says everything about a deployment that nobody may change behind its back
+// (id, mode, account), and must not be empty. Open takes the same text, so that a record changed in the store, or one
+// with the domain keys of another deployment under the same root, is refused.
+func Create(ctx context.Context, r root.Root, deployment string) (domain []byte, err error) {
 	if r == nil {
 		return nil, fmt.Errorf("%w: no root", ErrInput)
 	}
-	return sealDomain(ctx, r, newDomain())
+	if deployment == "" {
+		return nil, fmt.Errorf("%w: no deployment", ErrInput)
+	}
+	return sealDomain(ctx, r, deployment, newDomain())
 }
 
 // Open returns the HSM of an existing deployment. It fails with ErrRoot if c.Root is not the root that sealed c.Domain,
-// ErrWrapped if c.Domain is damaged, and ErrUnknownVersion if a newer Trent wrote it.
+// ErrWrapped if c.Domain is damaged or belongs to another deployment than c.Deployment, and ErrUnknownVersion if a newer Trent wrote it.
 func Open(ctx context.Context, c Config) (*HSM, error) {
 	if c.Root == nil {
 		return nil, fmt.Errorf("%w: no root", ErrInput)
+	}
+	if c.Deployment == "" {
+		return nil, fmt.Errorf("%w: no deployment", ErrInput)
 	}
 	if c.Domain == nil {
 		return nil, fmt.Errorf("%w: no domain keys; Create makes them", ErrInput)
@@ -59,7 +71,7 @@ func Open(ctx context.Context, c Config) (*HSM, error) {
 	if c.CacheEntries == 0 {
 		c.CacheEntries = DefaultCacheEntries
 	}
-	keys, err := openDomain(ctx, c.Root, c.Domain)
+	keys, err := openDomain(ctx, c.Root, c.Deployment, c.Domain)
 	if err != nil {
 		return nil, err
 	}

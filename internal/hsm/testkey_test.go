@@ -7,9 +7,10 @@ import (
 )
 
 const (
-	testAccount = "111122223333"
-	testUUID    = "1234abcd-12ab-34cd-56ef-1234567890ab"
-	testMRK     = "mrk-1234abcd12ab34cd56ef1234567890ab"
+	testDeployment = "c0b7d6f4-6a0b-4a55-9d37-5f1f0c1c8a10/production/111122223333"
+	testAccount    = "111122223333"
+	testUUID       = "1234abcd-12ab-34cd-56ef-1234567890ab"
+	testMRK        = "mrk-1234abcd12ab34cd56ef1234567890ab"
 )
 
 // testBinding is a single-Region key's; MaterialID is empty, as GenerateKey wants it.
@@ -21,11 +22,11 @@ func testBinding() Binding {
 func newTestHSM(t testing.TB) *HSM {
 	t.Helper()
 	r := root.New()
-	domain, err := Create(t.Context(), r)
+	domain, err := Create(t.Context(), r, testDeployment)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := Open(t.Context(), Config{Root: r, Domain: domain})
+	h, err := Open(t.Context(), Config{Root: r, Deployment: testDeployment, Domain: domain})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ type record struct {
 const (
 	recordVersion = 1
 	keyPrefix     = "iam/access-key/"
-	cachedKeys    = 10_000
+	cacheBytes    = 4 << 20 // about 5000 access keys
 )
 
 // sealPurpose binds a sealed secret to its access key, so that a secret moved to another key's record does not open.
@@ -75,7 +75,7 @@ func sealPurpose(accessKeyID, account string) string {
 // New returns a Service over what the store holds.
 func New(c Config) *Service {
 	s := &Service{Config: c}
-	s.keys = store.NewTable(c.Store, keyPrefix, store.TableConfig[accessKey]{Encode: s.seal, Decode: s.open, CacheSize: cachedKeys})
+	s.keys = store.NewTable(c.Store, keyPrefix, store.TableConfig[accessKey]{Encode: s.seal, Decode: s.open, CacheBytes: cacheBytes})
 	return s
 }
 

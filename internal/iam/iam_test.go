@@ -19,11 +19,11 @@ const account = "111122223333"
 func open(t *testing.T, dev bool) (*iam.Service, *store.Cached) {
 	t.Helper()
 	r := root.New()
-	domain, err := hsm.Create(t.Context(), r)
+	domain, err := hsm.Create(t.Context(), r, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := hsm.Open(t.Context(), hsm.Config{Root: r, Domain: domain})
+	h, err := hsm.Open(t.Context(), hsm.Config{Root: r, Deployment: "test", Domain: domain})
 	if err != nil {
 		t.Fatal(err)
 	}

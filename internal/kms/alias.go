@@ -2,7 +2,6 @@ package kms
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -50,15 +49,13 @@ func isAliasName(s string) bool {
 	return true
 }
 
-// checkAliasName refuses names that a customer cannot have.
-func checkAliasName(name string) error {
+// checkAliasPrefix refuses names that a customer cannot have.
+func checkAliasPrefix(name string) error {
 	switch {
 	case !strings.HasPrefix(name, "alias/"):
 		return api.ValidationException(`Alias must start with the prefix "alias/". Please see ` + aliasPolicyURL)
 	case strings.HasPrefix(name, "alias/aws/"):
 		return api.NotAuthorizedException("")
-	case !isAliasName(name):
-		return kmsapi.InvalidAliasNameException("Alias name is not valid: %s", name)
 	}
 	return nil
 }
@@ -111,7 +108,7 @@ func (t *aliasChange) arn() string {
 
 // resolveAlias reads the alias itself and, if it exists, the key that it points to.
 func (s *Service) resolveAlias(ctx context.Context, c *service.Call, name string) (*aliasChange, error) {
-	if err := checkAliasName(name); err != nil {
+	if err := checkAliasPrefix(name); err != nil {
 		return nil, err
 	}
 	t := &aliasChange{action: "kms:" + c.Operation, name: name}
@@ -153,6 +150,9 @@ func (s *Service) resolveCreateAlias(ctx context.Context, c *service.Call, in *k
 	t, err := s.resolveAlias(ctx, c, *in.AliasName)
 	if err != nil {
 		return nil, err
+	}
+	if !isAliasName(t.name) {
+		return nil, kmsapi.InvalidAliasNameException("Alias name is not valid: %s", t.name)
 	}
 	if t, err = s.withTarget(ctx, c, t, *in.TargetKeyId); err != nil {
 		return nil, err
@@ -329,8 +329,8 @@ func (s *Service) listAliasesOf(ctx context.Context, c *service.Call, in *kmsapi
 		if err != nil {
 			return err
 		}
-		if a == nil {
-			return fmt.Errorf("kms: key %s names alias %s, which has no record: %w", k.ID, name, store.ErrConflict)
+		if a == nil || a.Target != k.ID {
+			continue // it has gone, or elsewhere, since the key was read
 		}
 		out.Aliases = append(out.Aliases, listEntry(c, name, a))
 	}

@@ -27,7 +27,7 @@ func (s *Service) createKey(ctx context.Context, c *service.Call, in *kmsapi.Cre
 		return nil, err
 	}
 	if in.Policy != nil {
-		if err := checkPolicy(c, *in.Policy, isTrue(in.BypassPolicyLockoutSafetyCheck)); err != nil {
+		if err := checkPolicy(c, k, *in.Policy, isTrue(in.BypassPolicyLockoutSafetyCheck)); err != nil {
 			return nil, err
 		}
 		k.Policy = *in.Policy
@@ -53,17 +53,19 @@ func (s *Service) addKey(ctx context.Context, t *store.Txn, k *Key) error {
 	return s.put(t, k, 0)
 }
 
-// createDefaults fills in what the caller left out, so that the audit record shows what was made.
+// createDefaults fills in what the caller left out, so that the audit record shows what was made. Both names of the spec
+// then share one value: by that a second attempt, after a conflict, tells them from two that the caller has sent.
 func createDefaults(in *kmsapi.CreateKeyRequest) error {
+	deprecated := (*kmsapi.KeySpec)(in.CustomerMasterKeySpec)
 	switch {
-	case in.KeySpec != nil && in.CustomerMasterKeySpec != nil:
+	case in.KeySpec != nil && deprecated != nil && in.KeySpec != deprecated:
 		return api.ValidationException("You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.")
-	case in.KeySpec == nil && in.CustomerMasterKeySpec != nil:
-		in.KeySpec = new(kmsapi.KeySpec(*in.CustomerMasterKeySpec))
+	case in.KeySpec == nil && deprecated != nil:
+		in.KeySpec = deprecated
 	case in.KeySpec == nil:
 		in.KeySpec = new(kmsapi.KeySpecSymmetricDefault)
 	}
-	in.CustomerMasterKeySpec = new(kmsapi.CustomerMasterKeySpec(*in.KeySpec))
+	in.CustomerMasterKeySpec = (*kmsapi.CustomerMasterKeySpec)(in.KeySpec)
 	if in.KeyUsage == nil {
 		if *in.KeySpec != kmsapi.KeySpecSymmetricDefault {
 			return api.ValidationException("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")

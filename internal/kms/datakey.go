@@ -23,7 +23,7 @@ func (s *Service) generateDataKey(ctx context.Context, c *service.Call, in *kmsa
 	}
 	logMaterial(c, material)
 	return &kmsapi.GenerateDataKeyResponse{
-		CiphertextBlob: ciphertext, Plaintext: plaintext, KeyId: new(t.key.ARN()), KeyMaterialId: &material.MaterialID,
+		CiphertextBlob: ciphertext, Plaintext: plaintext, KeyId: new(t.key.ARN()), KeyMaterialId: new(material.MaterialID),
 	}, nil
 }
 
@@ -39,7 +39,7 @@ func (s *Service) generateDataKeyWithoutPlaintext(ctx context.Context, c *servic
 	}
 	logMaterial(c, material)
 	return &kmsapi.GenerateDataKeyWithoutPlaintextResponse{
-		CiphertextBlob: ciphertext, KeyId: new(t.key.ARN()), KeyMaterialId: &material.MaterialID,
+		CiphertextBlob: ciphertext, KeyId: new(t.key.ARN()), KeyMaterialId: new(material.MaterialID),
 	}, nil
 }
 

@@ -25,6 +25,9 @@ func (s *Service) listKeys(ctx context.Context, c *service.Call, in *kmsapi.List
 		if err != nil {
 			return false, err
 		}
+		if k.path() != r.Key {
+			return false, misplaced(k, r.Key)
+		}
 		if _, deleted := k.stateAt(c.Now); deleted {
 			return false, nil
 		}

@@ -14,7 +14,8 @@ import (
 const symmetric = kmsapi.EncryptionAlgorithmSpecSymmetricDefault
 
 func (s *Service) encrypt(ctx context.Context, c *service.Call, in *kmsapi.EncryptRequest, t *keyTarget) (*kmsapi.EncryptResponse, error) {
-	if err := checkAlgorithm(&in.EncryptionAlgorithm, t.key); err != nil {
+	fill(&in.EncryptionAlgorithm, symmetric)
+	if err := checkAlgorithm(*in.EncryptionAlgorithm, t.key); err != nil {
 		return nil, err
 	}
 	material := t.key.current()
@@ -26,11 +27,11 @@ func (s *Service) encrypt(ctx context.Context, c *service.Call, in *kmsapi.Encry
 	return &kmsapi.EncryptResponse{CiphertextBlob: ciphertext, KeyId: new(t.key.ARN()), EncryptionAlgorithm: in.EncryptionAlgorithm}, nil
 }
 
-// checkAlgorithm fills in the default and refuses an algorithm that does not fit the key.
-func checkAlgorithm(alg **kmsapi.EncryptionAlgorithmSpec, k *Key) error {
-	fill(alg, symmetric)
-	if **alg != symmetric {
-		return kmsapi.InvalidKeyUsageException("Algorithm %s is incompatible with key spec %s.", **alg, k.Spec)
+// checkAlgorithm refuses an algorithm that does not fit the key that is to encrypt. One that does not fit a ciphertext
+// is material's question.
+func checkAlgorithm(alg kmsapi.EncryptionAlgorithmSpec, k *Key) error {
+	if alg != symmetric {
+		return kmsapi.InvalidKeyUsageException("Algorithm %s is incompatible with key spec %s.", alg, k.Spec)
 	}
 	return nil
 }
@@ -56,7 +57,7 @@ func invalidCiphertext(err error) error {
 // sourceKey is the key of a ciphertext: what the caller named, or what the ciphertext's header names.
 type sourceKey struct {
 	*keyTarget
-	// header is the ciphertext's own word; nil when it is to be ignored (IGNORE_CIPHERTEXT).
+	// header is the ciphertext's own word: nil when it is to be ignored (IGNORE_CIPHERTEXT), zero when it cannot be read.
 	header *hsm.Header
 }
 
@@ -84,10 +85,8 @@ func (s *Service) resolveSource(ctx context.Context, c *service.Call, r cipherte
 	}
 	header, headerErr := hsm.ParseHeader(r.ciphertext)
 	if r.keyID != nil {
+		// A header that cannot be read is said last: permission and state of the key come first.
 		t, err := s.resolve(ctx, c, r.action, *r.keyID, anyForm)
-		if err == nil && headerErr != nil {
-			err = invalidCiphertext(headerErr)
-		}
 		return &sourceKey{t, &header}, err
 	}
 	if headerErr != nil {
@@ -108,8 +107,12 @@ func (s *Service) resolveSource(ctx context.Context, c *service.Call, r cipherte
 	return &sourceKey{&keyTarget{action: r.action, ref: own, key: k, revision: revision}, &header}, nil
 }
 
-// material returns the key material that the ciphertext was made with.
-func (t *sourceKey) material() (hsm.Key, error) {
+// material returns the key material that the ciphertext was made with. A ciphertext of this service was made with no
+// other algorithm than the symmetric one.
+func (t *sourceKey) material(alg kmsapi.EncryptionAlgorithmSpec) (hsm.Key, error) {
+	if *t.header == (hsm.Header{}) || alg != symmetric {
+		return hsm.Key{}, kmsapi.InvalidCiphertextException("")
+	}
 	if t.header.Account != t.key.Account || t.header.KeyID != t.key.ID {
 		return hsm.Key{}, kmsapi.IncorrectKeyException("The key ID in the request does not identify a CMK that can perform this operation.")
 	}
@@ -121,6 +124,7 @@ func (t *sourceKey) material() (hsm.Key, error) {
 }
 
 func (s *Service) resolveDecrypt(ctx context.Context, c *service.Call, in *kmsapi.DecryptRequest) (*sourceKey, error) {
+	fill(&in.EncryptionAlgorithm, symmetric) // here, so that every audit record has it
 	if in.Recipient != nil {
 		return nil, recipientUnsupported()
 	}
@@ -136,18 +140,20 @@ func recipientUnsupported() error {
 	return kmsapi.UnsupportedOperationException("Recipient is not built in this version of Trent.")
 }
 
+// checkSource leaves out the state when the ciphertext is ignored: then a dry run tests authorization alone (KMS API
+// Reference, DryRunModifiers).
 func checkSource(c *service.Call, _ *kmsapi.DecryptRequest, t *sourceKey) error {
+	if t.header == nil {
+		return nil
+	}
 	return checkState(c.Operation, t.key, c.Now)
 }
 
 func (s *Service) decrypt(ctx context.Context, c *service.Call, in *kmsapi.DecryptRequest, t *sourceKey) (*kmsapi.DecryptResponse, error) {
-	if err := checkAlgorithm(&in.EncryptionAlgorithm, t.key); err != nil {
-		return nil, err
-	}
 	if t.header == nil {
 		return &kmsapi.DecryptResponse{}, nil
 	}
-	m, err := t.material()
+	m, err := t.material(*in.EncryptionAlgorithm)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +163,7 @@ func (s *Service) decrypt(ctx context.Context, c *service.Call, in *kmsapi.Decry
 	}
 	logMaterial(c, m)
 	return &kmsapi.DecryptResponse{
-		KeyId: new(t.key.ARN()), Plaintext: plaintext, EncryptionAlgorithm: in.EncryptionAlgorithm, KeyMaterialId: &m.MaterialID,
+		KeyId: new(t.key.ARN()), Plaintext: plaintext, EncryptionAlgorithm: in.EncryptionAlgorithm, KeyMaterialId: new(m.MaterialID),
 	}, nil
 }
 
@@ -173,6 +179,8 @@ func (t *reEncryptKeys) Access(c *service.Call) []authz.Access {
 }
 
 func (s *Service) resolveReEncrypt(ctx context.Context, c *service.Call, in *kmsapi.ReEncryptRequest) (*reEncryptKeys, error) {
+	fill(&in.SourceEncryptionAlgorithm, symmetric)
+	fill(&in.DestinationEncryptionAlgorithm, symmetric)
 	from, err := s.resolveSource(ctx, c, ciphertextRequest{
 		action: "kms:ReEncryptFrom", keyMember: "SourceKeyId", keyID: in.SourceKeyId, ciphertext: in.CiphertextBlob,
 		dryRun: isTrue(in.DryRun), modifiers: in.DryRunModifiers,
@@ -185,6 +193,9 @@ func (s *Service) resolveReEncrypt(ctx context.Context, c *service.Call, in *kms
 }
 
 func checkReEncrypt(c *service.Call, _ *kmsapi.ReEncryptRequest, t *reEncryptKeys) error {
+	if t.from.header == nil {
+		return nil
+	}
 	if err := checkState(c.Operation, t.from.key, c.Now); err != nil {
 		return err
 	}
@@ -192,17 +203,14 @@ func checkReEncrypt(c *service.Call, _ *kmsapi.ReEncryptRequest, t *reEncryptKey
 }
 
 func (s *Service) reEncrypt(ctx context.Context, c *service.Call, in *kmsapi.ReEncryptRequest, t *reEncryptKeys) (*kmsapi.ReEncryptResponse, error) {
-	if err := checkAlgorithm(&in.SourceEncryptionAlgorithm, t.from.key); err != nil {
-		return nil, err
-	}
-	if err := checkAlgorithm(&in.DestinationEncryptionAlgorithm, t.to.key); err != nil {
-		return nil, err
-	}
 	if t.from.header == nil {
 		return &kmsapi.ReEncryptResponse{}, nil
 	}
-	from, err := t.from.material()
+	from, err := t.from.material(*in.SourceEncryptionAlgorithm)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkAlgorithm(*in.DestinationEncryptionAlgorithm, t.to.key); err != nil {
 		return nil, err
 	}
 	to := t.to.key.current()

@@ -42,6 +42,8 @@ type Key struct {
 	Aliases []string `json:"aliases,omitempty"`
 	// Materials are the key's sets of key material, the current one last.
 	Materials []Material `json:"materials"`
+
+	arn string // of a Key that came from the store, where every use of it would make the text anew
 }
 
 // Tag is one of a key's tags.
@@ -69,7 +71,7 @@ func decodeRecord[T any](b []byte, version func(*T) int) (*T, error) {
 	var probe struct {
 		Version int `json:"v"`
 	}
-	if json.Unmarshal(b, &probe) == nil && probe.Version > recordVersion {
+	if json.Unmarshal(b, &probe) == nil && probe.Version != recordVersion {
 		return nil, fmt.Errorf("kms: record has version %d, this binary understands %d", probe.Version, recordVersion)
 	}
 	return nil, fmt.Errorf("kms: damaged record: %w", err)
@@ -77,14 +79,26 @@ func decodeRecord[T any](b []byte, version func(*T) int) (*T, error) {
 
 func decodeKey(b []byte) (*Key, error) {
 	k, err := decodeRecord(b, func(k *Key) int { return k.Version })
-	if err == nil && len(k.Materials) == 0 {
+	switch {
+	case err != nil:
+		return nil, err
+	case len(k.Materials) == 0:
 		return nil, fmt.Errorf("kms: damaged record: key %s has no material", k.ID)
+	case (k.State == kmsapi.KeyStatePendingDeletion) == k.DeleteAt.IsZero():
+		// Without a date it would count as deleted, and no sweep would ever find it.
+		return nil, fmt.Errorf("kms: damaged record: key %s is %s with deletion date %s", k.ID, k.State, k.DeleteAt)
 	}
-	return k, err
+	k.arn = k.ARN()
+	return k, nil
 }
 
 // ARN returns the key's ARN.
-func (k *Key) ARN() string { return arn.KMS(k.Region, k.Account, "key/"+k.ID) }
+func (k *Key) ARN() string {
+	if k.arn != "" {
+		return k.arn
+	}
+	return arn.KMS(k.Region, k.Account, "key/"+k.ID)
+}
 
 // stateAt returns the key's state at a moment. deleted means that the waiting period is over: the key does not exist
 // any more, whether or not its record is still there.

@@ -21,8 +21,12 @@ type Config struct {
 	// Audit writes the records of what the service does by itself.
 	Audit func(context.Context, *audit.Event) error
 	Log   *slog.Logger
-	// CachedKeys bounds how many decoded key records are held in memory; 0 means 100,000 (about 100 MB when full).
-	CachedKeys int
+	// DestroyAfter is how long a key that is past its date is kept, invisible, before it is destroyed. 0: at once.
+	DestroyAfter time.Duration
+	// CacheBytes bounds the key records that are held decoded in memory (store.TableConfig says how they are counted);
+	// 0 means 64 MiB. That holds 60,000 keys without tags in 45 MiB of heap; measured, a full cache takes between 0.7
+	// (such keys) and 1.5 times this (50 tags on each). Aliases have 16 MiB besides.
+	CacheBytes int
 }
 
 // Service implements the operations. Safe for concurrent use.
@@ -34,21 +38,23 @@ type Service struct {
 	clock   *clock.Clock
 	audit   func(context.Context, *audit.Event) error
 	log     *slog.Logger
+
+	destroyAfter time.Duration
 }
 
 // New returns a Service over what the store holds.
 func New(c Config) *Service {
-	size := c.CachedKeys
+	size := c.CacheBytes
 	if size == 0 {
-		size = 100_000
+		size = 64 << 20
 	}
 	return &Service{
-		store: c.Store, hsm: c.HSM, clock: c.Clock, audit: c.Audit, log: c.Log,
+		store: c.Store, hsm: c.HSM, clock: c.Clock, audit: c.Audit, log: c.Log, destroyAfter: c.DestroyAfter,
 		keys: store.NewTable(c.Store, "kms/key/", store.TableConfig[Key]{
-			Encode: encodeRecord[Key], Decode: decodeKey, CacheSize: size,
+			Encode: encodeRecord[Key], Decode: decodeKey, CacheBytes: size,
 		}),
 		aliases: store.NewTable(c.Store, "kms/alias/", store.TableConfig[Alias]{
-			Encode: encodeRecord[Alias], Decode: decodeAlias, CacheSize: size,
+			Encode: encodeRecord[Alias], Decode: decodeAlias, CacheBytes: 16 << 20,
 		}),
 	}
 }

@@ -18,6 +18,8 @@ type pager struct {
 	limit int
 }
 
+const invalidMarker = "The marker is not valid for this request."
+
 // newPager reads Marker and Limit. A Limit over the operation's own maximum, which the shape allows, is cut to it.
 func newPager(c *service.Call, marker *string, limit *int32, byDefault, most int, filter string) (pager, error) {
 	p := pager{scope: c.Operation + "\n" + filter + "\n", limit: byDefault}
@@ -30,7 +32,7 @@ func newPager(c *service.Call, marker *string, limit *int32, byDefault, most int
 	b, err := base64.RawURLEncoding.Strict().DecodeString(*marker)
 	after, ok := strings.CutPrefix(string(b), p.scope)
 	if err != nil || !ok || after == "" {
-		return pager{}, kmsapi.InvalidMarkerException("The marker is not valid for this request.")
+		return pager{}, kmsapi.InvalidMarkerException(invalidMarker)
 	}
 	p.after = after
 	return p, nil

@@ -55,7 +55,7 @@ func (s *Service) putKeyPolicy(ctx context.Context, c *service.Call, in *kmsapi.
 	if *in.PolicyName != policyName {
 		return nil, kmsapi.NotFoundException("No such policy exists")
 	}
-	if err := checkPolicy(c, *in.Policy, *in.BypassPolicyLockoutSafetyCheck); err != nil {
+	if err := checkPolicy(c, t.key, *in.Policy, *in.BypassPolicyLockoutSafetyCheck); err != nil {
 		return nil, err
 	}
 	k := t.key.clone()
@@ -66,15 +66,16 @@ func (s *Service) putKeyPolicy(ctx context.Context, c *service.Call, in *kmsapi.
 func (s *Service) listKeyPolicies(_ context.Context, c *service.Call, in *kmsapi.ListKeyPoliciesRequest, t *keyTarget) (*kmsapi.ListKeyPoliciesResponse, error) {
 	p, err := newPager(c, in.Marker, in.Limit, 100, 1000, t.key.ID)
 	if err != nil {
-		return nil, err
+		// The API model has no InvalidMarkerException for this operation.
+		return nil, api.ValidationException("%s", invalidMarker)
 	}
 	names, marker, truncated := slicePage(p, []string{policyName}, func(s *string) string { return *s })
 	return &kmsapi.ListKeyPoliciesResponse{PolicyNames: names, NextMarker: marker, Truncated: truncated}, nil
 }
 
-// checkPolicy refuses a policy that is not well formed, too large, or that would keep the caller from ever changing it
-// again, unless the caller waives the last.
-func checkPolicy(c *service.Call, text string, bypassLockoutCheck bool) error {
+// checkPolicy refuses a policy for k that is not well formed, too large, or that would keep the caller from ever changing
+// it again, unless the caller waives the last.
+func checkPolicy(c *service.Call, k *Key, text string, bypassLockoutCheck bool) error {
 	if len(text) > maxPolicyBytes {
 		return kmsapi.LimitExceededException("The key policy is %d bytes long; the most is %d.", len(text), maxPolicyBytes)
 	}
@@ -82,7 +83,7 @@ func checkPolicy(c *service.Call, text string, bypassLockoutCheck bool) error {
 	if err != nil {
 		return kmsapi.MalformedPolicyDocumentException("%s", err.Error())
 	}
-	if !bypassLockoutCheck && !d.letsChange(c.Caller) {
+	if !bypassLockoutCheck && !d.letsChange(c.Caller, k.ARN()) {
 		return kmsapi.MalformedPolicyDocumentException("The new key policy will not allow you to update the key policy in the future.")
 	}
 	return nil

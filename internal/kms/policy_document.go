@@ -2,7 +2,7 @@ package kms
 
 import (
 	"bytes"
-	"errors"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -12,13 +12,19 @@ import (
 	"github.com/trent-kms/trent/internal/caller"
 )
 
-// What a key policy that is refused gets told. AWS publishes only the second text.
-var (
-	errPolicySyntax    = errors.New("Policy document is not valid JSON or has an unknown structure.")
-	errPolicyPrincipal = errors.New("Policy contains a statement with one or more invalid principals.")
-	errNoPrincipal     = errors.New("Policy contains a statement without a Principal.")
-	errPolicyEffect    = errors.New("Policy contains a statement whose Effect is neither Allow nor Deny.")
-	errPolicyVersion   = errors.New("Policy has an unknown Version.")
+// policyError is what the caller is told of a key policy that is refused.
+type policyError string
+
+// Error returns the text.
+func (e policyError) Error() string { return string(e) }
+
+// AWS publishes only the second text.
+const (
+	errPolicySyntax    policyError = "Policy document is not valid JSON or has an unknown structure."
+	errPolicyPrincipal policyError = "Policy contains a statement with one or more invalid principals."
+	errNoPrincipal     policyError = "Policy contains a statement without a Principal."
+	errPolicyEffect    policyError = "Policy contains a statement whose Effect is neither Allow nor Deny."
+	errPolicyVersion   policyError = "Policy has an unknown Version."
 )
 
 // document is a key policy as far as it is looked at today: well formed, and not a lock-out. Nothing is enforced yet.
@@ -62,11 +68,10 @@ type principals map[string]list[string]
 // UnmarshalJSON reads either form; "*" becomes AWS: *.
 func (p *principals) UnmarshalJSON(b []byte) error {
 	if bytes.HasPrefix(b, []byte(`"`)) {
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
+		if string(b) != `"*"` {
+			return errPolicyPrincipal
 		}
-		*p = principals{"AWS": {s}}
+		*p = principals{"AWS": {"*"}}
 		return nil
 	}
 	return json.Unmarshal(b, (*map[string]list[string])(p))
@@ -96,7 +101,7 @@ func (s *statement) check() error {
 	case s.Principal == nil && s.NotPrincipal == nil:
 		return errNoPrincipal
 	case s.Principal != nil && s.NotPrincipal != nil,
-		s.Action != nil && s.NotAction != nil, s.Resource != nil && s.NotResource != nil:
+		s.Action != nil && s.NotAction != nil, s.Resource != nil && s.NotResource != nil, !s.hasPlainConditions():
 		return errPolicySyntax
 	}
 	for _, p := range []*principals{s.Principal, s.NotPrincipal} {
@@ -105,6 +110,18 @@ func (s *statement) check() error {
 		}
 	}
 	return nil
+}
+
+// hasPlainConditions says whether all condition values are strings, numbers or booleans.
+func (s *statement) hasPlainConditions() bool {
+	for _, keys := range s.Condition {
+		for _, values := range keys {
+			if slices.ContainsFunc(values, func(v jsontext.Value) bool { return strings.ContainsRune("{[n", rune(v[0])) }) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (p principals) valid() bool {
@@ -129,11 +146,22 @@ func validPrincipal(kind, name string) bool {
 	case "AWS":
 		return name == "*" || arn.IsAccount(name) || validPrincipalARN(name)
 	case "Service":
-		return name == "*" || strings.Contains(name, ".amazonaws.com")
+		return name == "*" || isServicePrincipal(name)
 	case "Federated", "CanonicalUser":
 		return name != ""
 	}
 	return false
+}
+
+// isServicePrincipal says whether s has the form of a service's name: s3.amazonaws.com, logs.eu-west-1.amazonaws.com.
+func isServicePrincipal(s string) bool {
+	name, ok := strings.CutSuffix(strings.TrimSuffix(s, ".cn"), ".amazonaws.com")
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return ok && name != ""
 }
 
 func validPrincipalARN(s string) bool {
@@ -153,14 +181,14 @@ func validPrincipalARN(s string) bool {
 	return false
 }
 
-// letsChange says whether the caller could replace the policy again: some statement allows kms:PutKeyPolicy to the
-// caller or to its account, and none denies it. Conditions count against the caller: one that allows under a condition
-// is not relied upon, one that denies under a condition is.
-func (d *document) letsChange(c caller.Caller) bool {
+// letsChange says whether the caller could replace the key's policy again: some statement allows kms:PutKeyPolicy on the
+// key to the caller or to its account, and none denies it. Conditions count against the caller: one that allows under a
+// condition is not relied upon, one that denies under a condition is.
+func (d *document) letsChange(c caller.Caller, keyARN string) bool {
 	allowed := false
 	for i := range d.Statement {
 		s := &d.Statement[i]
-		if !s.names(c) || !s.covers("kms:PutKeyPolicy") {
+		if !s.names(c) || !s.covers("kms:PutKeyPolicy") || !s.isAbout(keyARN) {
 			continue
 		}
 		if s.Effect == "Deny" {
@@ -196,13 +224,18 @@ func (s *statement) covers(action string) bool {
 	return anyMatches(s.Action, action)
 }
 
-func anyMatches(patterns []string, action string) bool {
-	for _, p := range patterns {
-		if matches(strings.ToLower(p), strings.ToLower(action)) {
-			return true
-		}
+// isAbout says whether the statement is about a resource. One without Resource and NotResource is about none.
+func (s *statement) isAbout(resource string) bool {
+	match := func(pattern string) bool { return matches(pattern, resource) }
+	if s.NotResource != nil {
+		return !slices.ContainsFunc(s.NotResource, match)
 	}
-	return false
+	return slices.ContainsFunc(s.Resource, match)
+}
+
+// anyMatches compares without regard to case, as IAM does with actions.
+func anyMatches(patterns []string, action string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(strings.ToLower(p), strings.ToLower(action)) })
 }
 
 // matches matches * and ? in linear space and time bounded by the product of the lengths.

@@ -2,15 +2,15 @@ package kms
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"strings"
 
-	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/audit"
 	"github.com/trent-kms/trent/internal/authz"
 	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/internal/store"
 )
 
 // forms says which forms of key identifier an operation takes (KMS Developer Guide, "Key identifiers").
@@ -42,20 +42,20 @@ func parseRef(c *service.Call, s string, f forms) (ref, error) {
 	if strings.HasPrefix(s, "arn:") {
 		a, err := arn.Parse(s)
 		if err != nil || a.Service != "kms" || !arn.IsAccount(a.Account) {
-			return ref{}, kmsapi.InvalidArnException("Invalid arn %s", s)
+			return ref{}, malformedARN(c, s)
 		}
 		if a.Region != c.Region || a.Partition != arn.Partition(c.Region) {
 			return ref{}, kmsapi.NotFoundException("Invalid arn %s", a.Region)
 		}
 		r.account, name = a.Account, a.Resource
-		if id, ok := strings.CutPrefix(name, "key/"); ok {
+		if id, ok := strings.CutPrefix(name, "key/"); ok && !strings.HasPrefix(id, "alias/") {
 			name = id
 		} else if !strings.HasPrefix(name, "alias/") {
-			return ref{}, kmsapi.InvalidArnException("Invalid arn %s", s)
+			return ref{}, malformedARN(c, s)
 		}
 	}
 	switch {
-	case strings.HasPrefix(name, "alias/") && f == anyForm && isAliasName(name):
+	case f == anyForm && isAliasName(name):
 		r.alias = name
 	case isKeyID(name):
 		r.id = name
@@ -65,37 +65,44 @@ func parseRef(c *service.Call, s string, f forms) (ref, error) {
 	return r, nil
 }
 
+// malformedARN is InvalidArnException where the API model knows it, and NotFoundException where it does not.
+func malformedARN(c *service.Call, s string) error {
+	switch c.Operation {
+	case "CreateAlias", "UpdateAlias", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext":
+		return kmsapi.NotFoundException("Invalid arn %s", s)
+	}
+	return kmsapi.InvalidArnException("Invalid arn %s", s)
+}
+
 // keyTarget is a resolved key, with the action on it that has to be allowed.
 type keyTarget struct {
 	action   string
 	ref      ref
-	key      *Key // nil: does not exist, and the caller may not know
+	key      *Key // nil: of another account
 	revision int64
 }
 
 // Access is the one action on the key.
 func (t *keyTarget) Access(*service.Call) []authz.Access {
-	a := authz.Access{Action: t.action, Resource: t.ref.arn(), Account: t.ref.account}
-	if t.key != nil {
-		a.Resource, a.ServiceManaged = t.key.ARN(), t.key.Service != ""
+	if t.key == nil {
+		return []authz.Access{{Action: t.action, Resource: t.ref.arn(), Account: t.ref.account}}
 	}
-	return []authz.Access{a}
+	return []authz.Access{{Action: t.action, Resource: t.key.ARN(), Account: t.ref.account, ServiceManaged: t.key.Service != ""}}
 }
 
 // resolve finds the key that an identifier names and writes it into the audit record. A key of the caller's own account
-// that does not exist is NotFoundException. Of another account, authorization speaks first, so that nobody learns what
-// exists there.
+// that does not exist is NotFoundException. In another account nothing is looked up, for authorization is going to
+// refuse: neither the answer nor the audit record nor the time it takes can tell what exists there.
 func (s *Service) resolve(ctx context.Context, c *service.Call, action, id string, f forms) (*keyTarget, error) {
 	r, err := parseRef(c, id, f)
 	if err != nil {
 		return nil, err
 	}
 	t := &keyTarget{action: action, ref: r}
-	t.key, t.revision, err = s.lookup(ctx, c, r)
-	if err != nil {
-		if isNotFound(err) && r.account != c.Caller.Account {
-			return t, nil
-		}
+	if r.account != c.Caller.Account {
+		return t, nil
+	}
+	if t.key, t.revision, err = s.lookup(ctx, c, r); err != nil {
 		return nil, err
 	}
 	record(c, t.key)
@@ -130,11 +137,15 @@ func (s *Service) lookup(ctx context.Context, c *service.Call, r ref) (*Key, int
 	return k, revision, nil
 }
 
-// get reads a key by its address; nil when there is none, or none any more.
+// get reads a key by its address; nil when there is none, or none any more. The store is not trusted: a record that was
+// moved there from another key's place would give its material to the wrong caller, and is refused.
 func (s *Service) get(ctx context.Context, c *service.Call, account, region, id string) (*Key, int64, error) {
 	k, revision, err := s.keys.Get(ctx, keyPath(account, region, id))
 	if err != nil || k == nil {
 		return nil, 0, err
+	}
+	if k.ID != id || k.Region != region || k.Account != account {
+		return nil, 0, misplaced(k, keyPath(account, region, id))
 	}
 	if _, deleted := k.stateAt(c.Now); deleted {
 		return nil, revision, nil
@@ -142,7 +153,6 @@ func (s *Service) get(ctx context.Context, c *service.Call, account, region, id 
 	return k, revision, nil
 }
 
-func isNotFound(err error) bool {
-	var e *api.Error
-	return errors.As(err, &e) && e.Code == "NotFoundException"
+func misplaced(k *Key, path string) error {
+	return fmt.Errorf("%w: the record of key %s is under %s", store.ErrCorrupt, k.ARN(), path)
 }

@@ -34,7 +34,7 @@ func (s *Service) Operations() []service.Operation {
 		onKey(s, "TagResource", keyOnly, write|logKey, s.tagResource),
 		onKey(s, "UntagResource", keyOnly, write|logKey, s.untagResource),
 		define("UpdateAlias", write|logKey, s.resolveUpdateAlias, checkAlias, s.updateAlias),
-		onKey(s, "UpdateKeyDescription", keyOnly, write|logKey, s.updateKeyDescription),
+		onKey(s, "UpdateKeyDescription", keyOnly, write, s.updateKeyDescription),
 	}
 }
 
@@ -106,8 +106,9 @@ func onKey[In, Out any, PIn interface {
 }](s *Service, name string, f forms, is traits,
 	handle func(context.Context, *service.Call, *In, *keyTarget) (*Out, error),
 ) service.Operation {
+	action := "kms:" + name
 	resolve := func(ctx context.Context, c *service.Call, in *In) (*keyTarget, error) {
-		return s.resolve(ctx, c, "kms:"+name, *PIn(in).Common().KeyID, f)
+		return s.resolve(ctx, c, action, *PIn(in).Common().KeyID, f)
 	}
 	return define[In, Out, *keyTarget, PIn, POut](name, is, resolve, checkKey, handle)
 }

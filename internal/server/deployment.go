@@ -14,6 +14,7 @@ import (
 	"github.com/trent-kms/trent/internal/hsm/root"
 	"github.com/trent-kms/trent/internal/iam"
 	"github.com/trent-kms/trent/internal/store"
+	"github.com/trent-kms/trent/internal/uuid"
 )
 
 // deploymentKey is where the deployment's own record is.
@@ -22,6 +23,7 @@ const deploymentKey = "trent/deployment"
 // deployment is what a store belongs to: made at the first start, the same for all nodes.
 type deployment struct {
 	Version int       `json:"v"`
+	ID      string    `json:"id"`
 	Dev     bool      `json:"dev,omitzero"`
 	Account string    `json:"account"` // whose principals administer
 	Created time.Time `json:"created"`
@@ -30,13 +32,22 @@ type deployment struct {
 
 const deploymentVersion = 1
 
-// hsmCacheEntries bounds the unwrapped keys in memory: about 5 MB when full.
-const hsmCacheEntries = 20_000
-
 var (
 	// ErrMode says that a development server was pointed at production data, or the reverse.
-	ErrMode = errors.New("server: data directory belongs to the other mode")
+	ErrMode = errors.New("server: the data belongs to the other mode")
+	// ErrNoDeployment says that a store has records and no deployment that they could belong to.
+	ErrNoDeployment = errors.New("server: the store has records but its deployment record is missing")
 )
+
+// name is what the domain keys are sealed for. Who can write to the store cannot turn production into development, or
+// make another account the administrator's: the domain keys would not open.
+func (d *deployment) name() string {
+	mode := "production"
+	if d.Dev {
+		mode = "dev"
+	}
+	return d.ID + "/" + mode + "/" + d.Account
+}
 
 func readDeployment(ctx context.Context, st store.Store) (*deployment, error) {
 	r, err := st.Get(ctx, deploymentKey)
@@ -44,19 +55,22 @@ func readDeployment(ctx context.Context, st store.Store) (*deployment, error) {
 		return nil, err
 	}
 	var d deployment
-	if err := json.Unmarshal(r.Value, &d); err != nil {
-		return nil, fmt.Errorf("server: damaged deployment record: %w", err)
-	}
-	if d.Version > deploymentVersion {
+	// First the version alone: a newer record may have members that are not known here.
+	if err := json.Unmarshal(r.Value, &d); err == nil && d.Version > deploymentVersion {
 		return nil, fmt.Errorf("%w: deployment record has version %d, this binary understands %d", store.ErrNewerFormat, d.Version, deploymentVersion)
+	}
+	d = deployment{}
+	if err := json.Unmarshal(r.Value, &d, json.RejectUnknownMembers(true)); err != nil || d.Version != deploymentVersion {
+		return nil, fmt.Errorf("server: damaged deployment record (version %d): %w", d.Version, err)
 	}
 	return &d, nil
 }
 
-// Exists says whether a store holds a deployment already. Then its root key must exist too: a new one would not open it.
-func Exists(ctx context.Context, st store.Store) (bool, error) {
-	d, err := readDeployment(ctx, st)
-	return d != nil, err
+// Empty says whether a store holds nothing yet. Only then may there be a new deployment, or a new root key: what another
+// key has sealed must not be joined by what it did not.
+func Empty(ctx context.Context, st store.Store) (bool, error) {
+	p, err := st.Range(ctx, "", "", 1)
+	return err == nil && len(p.Records) == 0, err
 }
 
 // openDeployment returns the store's deployment and its hsm, and makes both at the first start.
@@ -76,20 +90,26 @@ func openDeployment(ctx context.Context, c Config, st *store.Cached) (*deploymen
 }
 
 func openHSM(ctx context.Context, r root.Root, d *deployment) (*hsm.HSM, error) {
-	return hsm.Open(ctx, hsm.Config{Root: r, Domain: d.Domain, CacheEntries: hsmCacheEntries})
+	return hsm.Open(ctx, hsm.Config{Root: r, Domain: d.Domain, Deployment: d.name()})
 }
 
 // createDeployment makes a deployment with, in production, an access key for its administrator. The administrator's
 // credentials are on disk before the deployment exists: a crash in between leaves a file that the next start replaces,
-// never a deployment that nobody can enter. If another node was first, its deployment is the one.
+// never a deployment that nobody can enter. If another node was first, its deployment is the one, and the credentials are
+// withdrawn.
 func createDeployment(ctx context.Context, c Config, st *store.Cached) (*deployment, *hsm.HSM, error) {
-	domain, err := hsm.Create(ctx, c.Root)
-	if err != nil {
+	if empty, err := Empty(ctx, st); err != nil {
 		return nil, nil, err
+	} else if !empty {
+		return nil, nil, ErrNoDeployment
 	}
-	d := &deployment{Version: deploymentVersion, Dev: c.Dev, Account: c.Account, Created: time.Now().UTC(), Domain: domain}
+	d := &deployment{Version: deploymentVersion, ID: uuid.New(), Dev: c.Dev, Account: c.Account, Created: time.Now().UTC()}
 	if d.Account == "" {
 		d.Account = newAccount()
+	}
+	var err error
+	if d.Domain, err = hsm.Create(ctx, c.Root, d.name()); err != nil {
+		return nil, nil, err
 	}
 	h, err := openHSM(ctx, c.Root, d)
 	if err != nil {
@@ -99,9 +119,9 @@ func createDeployment(ctx context.Context, c Config, st *store.Cached) (*deploym
 	if err != nil {
 		return nil, nil, err
 	}
-	t := store.Txn{}
+	var t store.Txn
+	var key iam.AccessKey
 	if !c.Dev {
-		var key iam.AccessKey
 		if key, t, err = iam.New(iam.Config{Store: st, HSM: h}).NewRootKey(d.Account, d.Created); err != nil {
 			return nil, nil, err
 		}
@@ -111,12 +131,16 @@ func createDeployment(ctx context.Context, c Config, st *store.Cached) (*deploym
 	}
 	t.Checks = append(t.Checks, store.Check{Key: deploymentKey})
 	t.Puts = append(t.Puts, store.Put{Key: deploymentKey, Value: value})
-	if _, err := st.Commit(ctx, t); errors.Is(err, store.ErrConflict) {
-		return openDeployment(ctx, c, st)
-	} else if err != nil {
-		return nil, nil, err
+	_, err = st.Commit(ctx, t)
+	if !errors.Is(err, store.ErrConflict) {
+		return d, h, err
 	}
-	return d, h, nil
+	if !c.Dev {
+		if err := c.Withdraw(key.ID); err != nil {
+			return nil, nil, err
+		}
+	}
+	return openDeployment(ctx, c, st)
 }
 
 // newAccount returns a random account id, not beginning with 0.

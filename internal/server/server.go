@@ -10,8 +10,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
+	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/net/netutil"
 
 	"github.com/trent-kms/trent/internal/admin"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
@@ -42,17 +46,10 @@ type Config struct {
 	Regions []string
 	// Administrator keeps the administrator's credentials, durably. Called at the first start in production.
 	Administrator func(account string, key iam.AccessKey) error
-	Log           *slog.Logger
+	// Withdraw takes back what Administrator kept, because another node was first.
+	Withdraw func(accessKeyID string) error
+	Log      *slog.Logger
 }
-
-// Limits of the HTTP server. A request is small, so a client that needs longer is broken or hostile.
-const (
-	maxHeaderBytes    = 64 << 10
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second
-	idleTimeout       = 120 * time.Second
-	drainTimeout      = 30 * time.Second
-)
 
 // Server is a deployment with its services built. Safe for concurrent use.
 type Server struct {
@@ -62,8 +59,10 @@ type Server struct {
 	store      *store.Cached
 	audit      *audit.Log
 
-	stop    context.CancelFunc
-	sweeper sync.WaitGroup
+	stop     context.CancelFunc
+	sweeper  sync.WaitGroup
+	underWay sync.WaitGroup // requests in their handlers
+	health   health
 }
 
 // New opens the deployment, or makes it, and builds the services. When it fails everything that was in Config is closed.
@@ -90,15 +89,18 @@ func (s *Server) build(ctx context.Context) error {
 		c.Log.Warn("cut an unacknowledged end off the audit log", "bytes", cut)
 	}
 	now := new(clock.Clock)
-	if err := admin.RestoreClock(ctx, s.store, now); err != nil {
-		return err
+	if c.Dev {
+		if err := admin.RestoreClock(ctx, s.store, now); err != nil {
+			return err
+		}
 	}
 	identities := iam.New(iam.Config{Store: s.store, HSM: h, Dev: c.Dev})
-	keys := kms.New(kms.Config{Store: s.store, HSM: h, Clock: now, Audit: s.audit.Append, Log: c.Log})
+	keys := kms.New(kms.Config{Store: s.store, HSM: h, Clock: now, Audit: s.audit.Append, Log: c.Log, DestroyAfter: destroyAfter(c)})
 	due := make(chan struct{}, 1)
 	administration := admin.New(admin.Config{
 		Store: s.store, Clock: now, Dev: c.Dev, Version: c.Version, Engine: c.Engine, Regions: c.Regions,
 		Started: time.Now().UTC(), Account: administrators(c, d), Advanced: func() { wake(due) },
+		Ready: s.ready,
 	})
 	verifier, err := sigv4.New(sigv4.Config{Lookup: identities.Lookup})
 	if err != nil {
@@ -124,6 +126,15 @@ func administrators(c Config, d *deployment) string {
 	return d.Account
 }
 
+// destroyAfter lets production sleep over the destruction of a key (see kms.Config). The virtual clock of a development
+// server is moved on purpose.
+func destroyAfter(c Config) time.Duration {
+	if c.Dev {
+		return 0
+	}
+	return 24 * time.Hour
+}
+
 func wake(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -137,17 +148,18 @@ func (s *Server) startSweeper(keys *kms.Service, due <-chan struct{}) {
 	s.sweeper.Go(func() { keys.RunSweeper(ctx, due) })
 }
 
-// Close releases everything: nothing may be served any more.
+// Close releases everything: nothing may be served any more. The store goes before the audit log, so that nothing can
+// change that cannot be written down.
 func (s *Server) Close() error {
 	if s.stop != nil {
 		s.stop()
 	}
 	s.sweeper.Wait()
-	var errs []error
+	errs := []error{s.store.Close()}
 	if s.audit != nil {
 		errs = append(errs, s.audit.Close())
 	}
-	return errors.Join(append(errs, s.store.Close())...)
+	return errors.Join(errs...)
 }
 
 // Account is the account of the deployment's administrator.
@@ -156,41 +168,47 @@ func (s *Server) Account() string { return s.deployment.Account }
 // Handler serves the services, and health for those who only want to know that.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			switch r.URL.Path {
-			case "/healthz":
-				fmt.Fprintln(w, "ok")
-				return
-			case "/readyz":
-				s.ready(w, r)
-				return
-			}
+		s.underWay.Add(1)
+		defer s.underWay.Done()
+		switch {
+		case s.config.Dev && !localHost(r):
+			http.Error(w, "a development server answers to the names of this machine only", http.StatusForbidden)
+		case r.URL.Path == "/healthz" && isRead(r):
+			fmt.Fprintln(w, "ok")
+		case r.URL.Path == "/readyz" && isRead(r):
+			s.answerReady(w, r)
+		default:
+			s.pipeline.ServeHTTP(w, r)
 		}
-		s.pipeline.ServeHTTP(w, r)
 	})
 }
 
-// ready asks the store, so that a load balancer sees a node that lost it.
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	if _, err := s.store.Get(ctx, deploymentKey); err != nil {
-		http.Error(w, "store unavailable", http.StatusServiceUnavailable)
-		return
+func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// localHost says whether a request that came in on a loopback address was also sent to one by name. A page on the web
+// can make a browser's requests for its own name end here; the credentials of a development server are known to all.
+func localHost(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if !ok || !local.IP.IsLoopback() {
+		return true
 	}
-	fmt.Fprintln(w, "ready")
+	name := r.Host
+	if h, _, err := net.SplitHostPort(name); err == nil {
+		name = h
+	}
+	ip := net.ParseIP(strings.Trim(name, "[]"))
+	return ip != nil && ip.IsLoopback() || name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
 // Serve answers on l until ctx ends, then lets requests under way finish. With t it speaks TLS.
 func (s *Server) Serve(ctx context.Context, l net.Listener, t *tls.Config) error {
-	h := &http.Server{
-		Handler: s.Handler(), MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
-		IdleTimeout: idleTimeout, TLSConfig: t, Protocols: new(http.Protocols),
-		ErrorLog: slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
-	}
-	h.Protocols.SetHTTP1(true)
-	h.Protocols.SetHTTP2(true)
-	h.Protocols.SetUnencryptedHTTP2(true)
+	// While little is in memory, as on nearly every server, the collector would run a hundred times a second under load.
+	// What is allotted and not used counts for its pace, and takes no memory.
+	pace := make([]byte, paceBytes)
+	defer runtime.KeepAlive(pace)
+	h := NewHTTP(s.Handler(), s.config.Log)
+	h.TLSConfig = t
+	l = netutil.LimitListener(l, maxConnections)
 	ended := make(chan error, 1)
 	go func() {
 		if t != nil {
@@ -206,10 +224,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, t *tls.Config) error
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	err := h.Shutdown(drain)
-	<-ended
-	if err != nil {
-		return fmt.Errorf("requests were still under way after %s: %w", drainTimeout, err)
+	if err := h.Shutdown(drain); err != nil {
+		s.config.Log.Warn("closed connections that did not end in time", "after", drainTimeout)
+		_ = h.Close() // it reports what the connections say; they are gone either way
 	}
+	<-ended
+	s.underWay.Wait()
 	return nil
 }

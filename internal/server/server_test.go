@@ -229,7 +229,7 @@ func TestNoDeploymentWithoutKeptCredentials(t *testing.T) {
 	}); !errors.Is(err, full) {
 		t.Fatalf("got %v", err)
 	}
-	if exists, err := server.Exists(t.Context(), s.store); exists || err != nil {
+	if exists, err := server.Empty(t.Context(), s.store); !exists || err != nil {
 		t.Errorf("a deployment exists (%v) that nobody can enter", err)
 	}
 }
@@ -301,7 +301,7 @@ func TestHealth(t *testing.T) {
 	s := newSite(t)
 	srv := s.must(dev)
 	for _, path := range []string{"/healthz", "/readyz"} {
-		if status, answer := do(t, srv, httptest.NewRequest(http.MethodGet, path, nil)); status != 200 {
+		if status, answer := do(t, s.must(dev), httptest.NewRequest(http.MethodGet, path, nil)); status != 200 {
 			t.Errorf("%s: %d %v", path, status, answer)
 		}
 	}
@@ -360,5 +360,88 @@ func TestServeDrains(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("Serve: %v", err)
+	}
+}
+
+// rewrite changes the stored deployment record as somebody would who can write to the store.
+func (s *site) rewrite(from, to string) {
+	s.t.Helper()
+	r, err := s.store.Get(s.t.Context(), "trent/deployment")
+	if err != nil || !bytes.Contains(r.Value, []byte(from)) {
+		s.t.Fatalf("no %s in %s, %v", from, r.Value, err)
+	}
+	value := bytes.Replace(r.Value, []byte(from), []byte(to), 1)
+	if _, err := s.store.Commit(s.t.Context(), store.Txn{Puts: []store.Put{{Key: r.Key, Value: value}}}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestDeploymentCannotBeChangedInTheStore(t *testing.T) {
+	s := newSite(t)
+	account := s.must(nil).Account()
+	s.rewrite(`"account":"`+account+`"`, `"account":"666666666666"`)
+	if _, err := s.start(nil); !errors.Is(err, hsm.ErrWrapped) {
+		t.Errorf("another administrator: %v", err)
+	}
+	s.rewrite(`"account":"666666666666"`, `"account":"`+account+`","dev":true`)
+	if _, err := s.start(dev); !errors.Is(err, hsm.ErrWrapped) {
+		t.Errorf("production turned into development: %v", err)
+	}
+	s.rewrite(`,"dev":true`, `,"extra":1`)
+	if _, err := s.start(nil); err == nil {
+		t.Error("an unknown member was accepted")
+	}
+}
+
+func TestRecordsWithoutDeploymentAreNotJoinedByOthers(t *testing.T) {
+	s := newSite(t)
+	s.must(nil)
+	if _, err := s.store.Commit(t.Context(), store.Txn{Deletes: []string{"trent/deployment"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.start(nil); !errors.Is(err, server.ErrNoDeployment) || len(s.keys) != 1 {
+		t.Errorf("got %v and %d administrators", err, len(s.keys))
+	}
+}
+
+func TestProductionHasTheRealTime(t *testing.T) {
+	s := newSite(t)
+	s.must(nil)
+	if _, err := s.store.Commit(t.Context(), store.Txn{Puts: []store.Put{{Key: "trent/clock", Value: []byte(`{"v":1,"offset_ns":3456000000000000}`)}}}); err != nil {
+		t.Fatal(err)
+	}
+	srv := s.must(nil)
+	admin := sigv4.Credential{AccessKeyID: s.keys[0].ID, Secret: s.keys[0].Secret}
+	if _, answer := post(t, srv, admin, "us-east-1", "trent", "TrentAdmin.GetStatus", `{}`); answer["ClockOffset"] != "0s" {
+		t.Errorf("clock ahead by %v", answer["ClockOffset"])
+	}
+}
+
+func TestDamagedClockIsRefused(t *testing.T) {
+	for _, value := range []string{`{"v":1,"offset_ns":-1}`, `{"v":1,"offset_ns":9000000000000000000}`, `{"v":2}`, `x`} {
+		s := newSite(t)
+		s.must(dev)
+		if _, err := s.store.Commit(t.Context(), store.Txn{Puts: []store.Put{{Key: "trent/clock", Value: []byte(value)}}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.start(dev); err == nil {
+			t.Errorf("%s was accepted", value)
+		}
+	}
+}
+
+// A page on the web can make a name of its own point to this machine, and knows a development server's credentials.
+func TestDevelopmentAnswersToLocalNamesOnly(t *testing.T) {
+	srv := newSite(t).must(dev)
+	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4599}
+	for host, want := range map[string]int{
+		"127.0.0.1:4599": 200, "127.0.0.1": 200, "localhost:4599": 200, "[::1]:4599": 200, "kms.localhost": 200,
+		"evil.example": 403, "evil.example:4599": 403, "127.0.0.1.evil.example": 403, "localhost.evil.example": 403, "10.0.0.1": 403, "": 403,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/healthz", nil)
+		r.Host = host
+		if status, _ := do(t, srv, r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(local)))); status != want {
+			t.Errorf("Host %q: got %d, want %d", host, status, want)
+		}
 	}
 }

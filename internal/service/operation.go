@@ -17,7 +17,7 @@ import (
 	"github.com/trent-kms/trent/internal/store"
 )
 
-// Call is one authenticated request on its way.
+// Call is one authenticated request on its way. It lasts until the answer is made, and nobody may keep it or its Event.
 type Call struct {
 	Caller    caller.Caller
 	Region    string // the Region that the signature names, one that this server serves
@@ -96,7 +96,7 @@ func Define[In, Out any, T Target, PIn interface {
 			return nil, err
 		}
 		// Handlers fill in defaults, so the parameters are written down at the end.
-		defer func() { c.Event.RequestParameters = in.AppendAudit(nil) }()
+		defer func() { c.Event.RequestParameters = in.AppendAudit(c.Event.RequestParameters[:0]) }()
 		if err := api.Check(in); err != nil {
 			return nil, err
 		}

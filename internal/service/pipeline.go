@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/trent-kms/trent/internal/api"
 	"github.com/trent-kms/trent/internal/arn"
@@ -36,7 +38,7 @@ type Config struct {
 	// Regions are the Regions served; nil serves any.
 	Regions []string
 	Clock   *clock.Clock
-	// Audit writes one record and returns when it is as durable as this server promises.
+	// Audit writes one record and returns when it is as durable as this server promises. It does not keep the event.
 	Audit func(context.Context, *audit.Event) error
 	Log   *slog.Logger
 }
@@ -46,6 +48,32 @@ type Pipeline struct {
 	Config
 	services []entry
 	regions  map[string]bool
+	// unrecorded is set while the last record could not be written.
+	unrecorded atomic.Bool
+	bodies     wire.Bodies
+	exchanges  sync.Pool // of *exchange
+}
+
+// exchange is the memory of one request, which the next one uses again.
+type exchange struct {
+	body  []byte
+	call  Call
+	event audit.Event
+}
+
+// maxPooledBytes lets go of the bodies of the rare large requests.
+const maxPooledBytes = 16 << 10
+
+// release gives x back, with nothing of the request in it: a body may hold plaintext.
+func (p *Pipeline) release(x *exchange) {
+	body, parameters, resources := x.body[:cap(x.body)], x.event.RequestParameters[:0], x.event.Resources
+	clear(body)
+	clear(resources)
+	p.bodies.Done(body)
+	*x = exchange{body: body[:0], event: audit.Event{RequestParameters: parameters, Resources: resources[:0]}}
+	if cap(body) <= maxPooledBytes && cap(parameters) <= maxPooledBytes {
+		p.exchanges.Put(x)
+	}
 }
 
 type entry struct {
@@ -55,7 +83,7 @@ type entry struct {
 
 // New prepares the services' tables.
 func New(c Config) *Pipeline {
-	p := &Pipeline{Config: c}
+	p := &Pipeline{Config: c, exchanges: sync.Pool{New: func() any { return new(exchange) }}}
 	for _, s := range c.Services {
 		e := entry{Service: s, operations: make(map[string]*Operation, len(s.Table))}
 		for i := range s.Table {
@@ -77,7 +105,9 @@ func New(c Config) *Pipeline {
 func (p *Pipeline) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := uuid.New()
 	protocol := wire.Protocol(wire.JSON{})
-	out, err := p.run(r, requestID, &protocol)
+	x := p.exchanges.Get().(*exchange)
+	defer p.release(x)
+	out, err := p.run(r, x, requestID, &protocol)
 	if err != nil {
 		e := api.From(err)
 		if e.Status >= 500 {
@@ -90,11 +120,13 @@ func (p *Pipeline) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // run is the way itself. It sets protocol as soon as it is known, so that an error is told in the caller's language.
-func (p *Pipeline) run(r *http.Request, requestID string, protocol *wire.Protocol) (api.Output, error) {
-	body, err := wire.ReadBody(r)
+func (p *Pipeline) run(r *http.Request, x *exchange, requestID string, protocol *wire.Protocol) (out api.Output, err error) {
+	defer rescue(&err)
+	body, err := p.bodies.Read(r, x.body)
 	if err != nil {
 		return nil, err
 	}
+	x.body = body
 	svc, req, err := p.route(r, body, protocol)
 	if err != nil {
 		return nil, err
@@ -110,11 +142,15 @@ func (p *Pipeline) run(r *http.Request, requestID string, protocol *wire.Protoco
 	if op == nil {
 		return nil, unknown(svc, req.Operation)
 	}
-	call := &Call{
-		Caller: signed.Caller, Region: signed.Region, RequestID: requestID, Operation: op.Name, Now: p.Clock.Now(),
+	call := &x.call
+	*call = Call{
+		Caller: signed.Caller, Region: signed.Region, RequestID: requestID, Operation: op.Name, Now: p.Clock.Now(), Event: &x.event,
 	}
-	call.Event = event(r, svc, op, call)
-	out, err := serve(r.Context(), op, call, req.Decode)
+	begin(call, r, svc, op)
+	if err := p.resume(r.Context(), call); err != nil {
+		return nil, err
+	}
+	out, err = serve(r.Context(), op, call, req.Decode)
 	return p.record(r.Context(), call, out, err)
 }
 
@@ -136,12 +172,15 @@ func (p *Pipeline) route(r *http.Request, body []byte, protocol *wire.Protocol) 
 // serve runs the operation. A panic is a bug of ours: it fails this request and no other, and is written down like any
 // other failure.
 func serve(ctx context.Context, op *Operation, c *Call, decode func(api.Input) error) (out api.Output, err error) {
-	defer func() {
-		if bug := recover(); bug != nil {
-			out, err = nil, fmt.Errorf("service: %s panicked: %v\n%s", op.Name, bug, debug.Stack())
-		}
-	}()
+	defer rescue(&err)
 	return op.serve(ctx, c, decode)
+}
+
+// rescue makes a panic an error.
+func rescue(err *error) {
+	if bug := recover(); bug != nil {
+		*err = fmt.Errorf("service: panic: %v\n%s", bug, debug.Stack())
+	}
 }
 
 func (p *Pipeline) checkScope(s sigv4.Signed, service string) error {
@@ -163,15 +202,14 @@ func unknown(svc *entry, operation string) error {
 	return api.UnknownOperationException("")
 }
 
-func event(r *http.Request, svc *entry, op *Operation, c *Call) *audit.Event {
-	e := &audit.Event{
-		Time: c.Now, Source: svc.Source, Name: op.Name, Region: c.Region, RequestID: c.RequestID, Caller: c.Caller,
-		SourceIP: host(r.RemoteAddr), UserAgent: r.UserAgent(), ReadOnly: op.ReadOnly, Account: c.Caller.Account,
-	}
+// begin writes into the call's event what is known before the operation runs.
+func begin(c *Call, r *http.Request, svc *entry, op *Operation) {
+	e := c.Event
+	e.Time, e.Source, e.Name, e.Region, e.RequestID, e.ReadOnly = c.Now, svc.Source, op.Name, c.Region, c.RequestID, op.ReadOnly
+	e.Caller, e.Account, e.SourceIP, e.UserAgent = c.Caller, c.Caller.Account, host(r.RemoteAddr), r.UserAgent()
 	if r.TLS != nil {
 		e.TLS = &audit.TLSDetails{Version: wire.TLSVersion(r.TLS), CipherSuite: wire.CipherSuite(r.TLS), HostHeader: r.Host}
 	}
-	return e
 }
 
 func host(addr string) string {
@@ -182,6 +220,23 @@ func host(addr string) string {
 	return h
 }
 
+// resume lets nothing happen that could not be written down: after a record could not be written, every call first
+// writes one that says so, and is refused if it cannot.
+func (p *Pipeline) resume(ctx context.Context, c *Call) error {
+	if !p.unrecorded.Load() {
+		return nil
+	}
+	err := p.Audit(context.WithoutCancel(ctx), &audit.Event{
+		Time: c.Now, Source: "trent", Name: "ResumeAudit", Region: c.Region, Account: c.Caller.Account,
+		EventType: audit.ServiceEvent, RequestID: c.RequestID,
+	})
+	if err != nil {
+		return fmt.Errorf("service: refused, because it could not be recorded: %w", err)
+	}
+	p.unrecorded.Store(false)
+	return nil
+}
+
 // record writes the audit record of a call that has ended one way or the other.
 func (p *Pipeline) record(ctx context.Context, c *Call, out api.Output, err error) (api.Output, error) {
 	if err != nil {
@@ -190,6 +245,7 @@ func (p *Pipeline) record(ctx context.Context, c *Call, out api.Output, err erro
 		c.Event.ResponseElements = nil
 	}
 	if auditErr := p.Audit(context.WithoutCancel(ctx), c.Event); auditErr != nil {
+		p.unrecorded.Store(true)
 		return nil, errors.Join(errors.New("service: audit record not written"), auditErr)
 	}
 	return out, err

@@ -59,6 +59,11 @@ var credential = sigv4.Credential{AccessKeyID: account, Secret: material.Take([]
 
 func (b *bench) do(t *testing.T, change func(*http.Request)) (int, string, string) {
 	t.Helper()
+	return b.ask(t, b.pipeline(t), change)
+}
+
+func (b *bench) pipeline(t *testing.T) *service.Pipeline {
+	t.Helper()
 	verifier, err := sigv4.New(sigv4.Config{Lookup: func(_ context.Context, id, _ string) (sigv4.Credential, error) {
 		if id != account {
 			return sigv4.Credential{}, sigv4.ErrUnknownKey
@@ -70,7 +75,7 @@ func (b *bench) do(t *testing.T, change func(*http.Request)) (int, string, strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := service.New(service.Config{
+	return service.New(service.Config{
 		Services: []service.Service{{
 			Name: "kms", Source: "kms.amazonaws.com", Protocol: wire.JSON{TargetPrefix: "TrentService"},
 			Table: []service.Operation{service.Define(b.row)}, API: kmsapi.Operations(),
@@ -81,6 +86,10 @@ func (b *bench) do(t *testing.T, change func(*http.Request)) (int, string, strin
 			return b.auditErr
 		},
 	})
+}
+
+func (b *bench) ask(t *testing.T, p *service.Pipeline, change func(*http.Request)) (int, string, string) {
+	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	r.Header.Set("X-Amz-Target", "TrentService.DescribeKey")
 	setBody(r, `{"KeyId":"k"}`)
@@ -218,6 +227,32 @@ func TestNoAnswerWithoutRecord(t *testing.T) {
 	}
 	if !strings.Contains(b.log.String(), "disk full") {
 		t.Error("the cause is not in the log")
+	}
+}
+
+func TestNothingHappensThatCannotBeRecorded(t *testing.T) {
+	b := newBench()
+	handled := 0
+	b.row.Handle = func(context.Context, *service.Call, *kmsapi.DescribeKeyRequest, target) (*kmsapi.DescribeKeyResponse, error) {
+		handled++
+		return &kmsapi.DescribeKeyResponse{}, nil
+	}
+	p := b.pipeline(t)
+	b.auditErr = errors.New("disk full")
+	for range 3 {
+		if status, _, _ := b.ask(t, p, nil); status != 500 {
+			t.Errorf("got %d", status)
+		}
+	}
+	if handled != 1 {
+		t.Errorf("%d operations ran, want the one that found the disk full", handled)
+	}
+	b.auditErr = nil
+	if status, code, _ := b.ask(t, p, nil); status != 200 || handled != 2 {
+		t.Errorf("with space again: %d %s, %d ran", status, code, handled)
+	}
+	if e := b.events[len(b.events)-2]; e.Name != "ResumeAudit" || e.EventType != audit.ServiceEvent {
+		t.Errorf("recorded before the operation: %s", e.Name)
 	}
 }
 

@@ -36,7 +36,7 @@ func BenchmarkTable(b *testing.B) {
 			b.Errorf("got %v and error %v", v, err)
 		}
 	}
-	warm := store.NewTable(c, "account/", config(2*records))
+	warm := store.NewTable(c, "account/", config(4*records)) // room for all, and they are larger than config thinks
 	for warm.CachedRecords() < records {
 		for _, key := range keys {
 			get(b, warm, key)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"strings"
 	"sync/atomic"
 
@@ -13,11 +14,16 @@ import (
 // markCount is how many counters a table spreads its keys over. Two keys that share one only cost a needless load.
 const markCount = 256
 
+// entryOverhead is what a cached record is taken to need besides its key and its encoded bytes: the cache's own structures
+// and the decoded form's headers, pointers and spare room.
+const entryOverhead = 512
+
 // Table is the records under a prefix, decoded, with the most used of them in memory. Safe for concurrent use.
 // See Cached for how fresh they are.
 type Table[T any] struct {
 	owner   *Cached
 	prefix  string
+	limit   uint64 // of the cache, in bytes
 	encode  func(*T) ([]byte, error)
 	decode  func([]byte) (*T, error)
 	entries *otter.Cache[string, entry[T]]
@@ -33,6 +39,7 @@ type entry[T any] struct {
 	value    *T
 	revision int64
 	epoch    uint64
+	weight   uint32 // in bytes, as CacheBytes counts
 }
 
 // TableConfig is what a Table must know of its records.
@@ -40,23 +47,29 @@ type TableConfig[T any] struct {
 	// Encode and Decode turn a record into its stored bytes and back. Decode must not keep the slice it is given.
 	Encode func(*T) ([]byte, error)
 	Decode func([]byte) (*T, error)
-	// CacheSize is the greatest number of records kept in memory, at least 1. It may be exceeded for moments.
-	CacheSize int
+	// CacheBytes bounds what the cached records take together, at least 1: for each its key, its encoded form, and 512
+	// bytes that stand for the rest. What they really take depends on the decoded form. The bound may be exceeded for
+	// moments. A record that is larger than the whole cache is served all the same, from the store each time.
+	CacheBytes int
 }
 
 // NewTable returns the table of the records of c whose keys begin with prefix. It lasts as long as c. A config without
-// functions or with a CacheSize below 1 is a bug and panics.
+// functions or with a CacheBytes below 1 is a bug and panics.
 func NewTable[T any](c *Cached, prefix string, cfg TableConfig[T]) *Table[T] {
-	if cfg.Encode == nil || cfg.Decode == nil || cfg.CacheSize < 1 {
+	if cfg.Encode == nil || cfg.Decode == nil || cfg.CacheBytes < 1 {
 		panic("store: incomplete TableConfig")
 	}
 	t := &Table[T]{
-		owner:   c,
-		prefix:  prefix,
-		encode:  cfg.Encode,
-		decode:  cfg.Decode,
-		entries: otter.Must(&otter.Options[string, entry[T]]{MaximumSize: cfg.CacheSize}),
-		seed:    maphash.MakeSeed(),
+		owner:  c,
+		prefix: prefix,
+		limit:  uint64(cfg.CacheBytes),
+		encode: cfg.Encode,
+		decode: cfg.Decode,
+		entries: otter.Must(&otter.Options[string, entry[T]]{
+			MaximumWeight: uint64(cfg.CacheBytes),
+			Weigher:       func(_ string, e entry[T]) uint32 { return e.weight },
+		}),
+		seed: maphash.MakeSeed(),
 	}
 	c.add(t)
 	return t
@@ -87,8 +100,8 @@ func (t *Table[T]) load(ctx context.Context, key string, epoch uint64) (*T, int6
 	if err != nil {
 		return nil, 0, err
 	}
-	if live(epoch) {
-		t.keep(key, entry[T]{v, r.Revision, epoch}, mark, before)
+	if weight := uint64(len(key) + len(r.Value) + entryOverhead); live(epoch) && weight <= min(t.limit, math.MaxUint32) {
+		t.keep(key, entry[T]{v, r.Revision, epoch, uint32(weight)}, mark, before)
 	}
 	return v, r.Revision, nil
 }

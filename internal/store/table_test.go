@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,7 +19,8 @@ import (
 // text is a record's decoded form.
 type text struct{ s string }
 
-func config(size int) store.TableConfig[text] {
+// config is for a table that keeps about as many small records.
+func config(records int) store.TableConfig[text] {
 	return store.TableConfig[text]{
 		Encode: func(v *text) ([]byte, error) { return []byte(v.s), nil },
 		Decode: func(b []byte) (*text, error) {
@@ -27,7 +29,7 @@ func config(size int) store.TableConfig[text] {
 			}
 			return &text{string(b)}, nil
 		},
-		CacheSize: size,
+		CacheBytes: records * (store.EntryOverhead + 10),
 	}
 }
 
@@ -372,14 +374,16 @@ func TestLoadThatBeganUnderALostWatchIsNotKept(t *testing.T) {
 	})
 }
 
-func TestTableKeepsABoundedNumberOfRecords(t *testing.T) {
+func TestTableKeepsABoundedNumberOfBytes(t *testing.T) {
 	s := memory.New()
 	c := store.NewCached(s)
 	defer c.Close()
-	const size, records = 50, 2000
-	table := store.NewTable(c, "t/", config(size))
-	for i := range records {
-		set(t, c, fmt.Sprint("t/", i), "x")
+	const records, largest, size = 2000, 10_000, 500_000
+	cfg := config(1)
+	cfg.CacheBytes = size
+	table := store.NewTable(c, "t/", cfg)
+	for i := range records { // of very different sizes: 10 MB in all
+		set(t, c, fmt.Sprint("t/", i), strings.Repeat("x", i*i*largest/records/records+1))
 	}
 	for !c.Live() {
 		if _, err := c.Range(t.Context(), "", "", 1); err != nil {
@@ -393,8 +397,11 @@ func TestTableKeepsABoundedNumberOfRecords(t *testing.T) {
 			}
 		}
 	}
-	if n := table.CachedRecords(); n == 0 || n > size {
-		t.Errorf("%d records of %d are in memory, want up to %d", n, records, size)
+	if n := table.CachedBytes(); n < size/2 || n > size {
+		t.Errorf("%d bytes are in memory, want up to %d, and not much less", n, size)
+	}
+	if n := table.CachedRecords(); n < size/(largest+store.EntryOverhead+10) || n > size/store.EntryOverhead {
+		t.Errorf("%d records are in memory", n)
 	}
 	before := table.CachedRecords()
 	for i := range records { // a stranger who guesses keys
@@ -405,6 +412,32 @@ func TestTableKeepsABoundedNumberOfRecords(t *testing.T) {
 	if n := table.CachedRecords(); n > before {
 		t.Errorf("absent keys took memory: %d records after %d", n, before)
 	}
+}
+
+func TestARecordLargerThanTheCacheIsServedFromTheStore(t *testing.T) {
+	bubble(t, func(t *testing.T, n *node) {
+		n.table = store.NewTable(n.cached, "t/", config(2))
+		synctest.Wait()
+		large := strings.Repeat("x", 2*store.EntryOverhead)
+		set(t, n.cached, "t/b", "small")
+		for range 2 {
+			if v, _, err := n.table.Get(t.Context(), "t/b"); err != nil || v.s != "small" {
+				t.Errorf("got %+v and error %v", v, err)
+			}
+		}
+		set(t, n.cached, "t/a", large)
+		n.want(large, 1)
+		n.want(large, 1)
+		if got := n.table.CachedRecords(); got != 1 {
+			t.Errorf("%d records are in memory, want the small one", got)
+		}
+		set(t, n.cached, "t/a", "small too")
+		n.want("small too", 1)
+		n.want("small too", 0)
+		set(t, n.cached, "t/a", large)
+		n.want(large, 1)
+		n.want(large, 1)
+	})
 }
 
 func TestTablesOfOneStoreKeepApart(t *testing.T) {

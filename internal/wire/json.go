@@ -3,6 +3,7 @@ package wire
 import (
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/trent-kms/trent/internal/api"
 )
@@ -28,8 +29,21 @@ func (j JSON) Recognise(r *http.Request, body []byte) (Request, bool, error) {
 
 // Reply sends 200 and the answer as JSON.
 func (JSON) Reply(w http.ResponseWriter, requestID string, out api.Output) {
-	write(w, requestID, jsonType, http.StatusOK, out.AppendJSON(make([]byte, 0, 512)))
+	buf := buffers.Get().(*[]byte)
+	body := out.AppendJSON((*buf)[:0])
+	write(w, requestID, jsonType, http.StatusOK, body)
+	clear(body) // it may hold plaintext
+	if cap(body) <= maxPooledBytes {
+		*buf = body
+		buffers.Put(buf)
+	}
 }
+
+// buffers are those of answers that have been sent.
+var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, 1<<10)) }}
+
+// maxPooledBytes lets go of the buffers of the rare large answers.
+const maxPooledBytes = 16 << 10
 
 // Fail sends {"__type": code, "message": text}; without a text only the code, as AWS does.
 func (JSON) Fail(w http.ResponseWriter, requestID string, e *api.Error) {

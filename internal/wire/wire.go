@@ -4,18 +4,11 @@ package wire
 
 import (
 	"crypto/tls"
-	"errors"
-	"io"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/trent-kms/trent/internal/api"
 )
-
-// MaxBodyBytes is the largest request body that is read. The largest legitimate request is an attestation document of
-// 262,144 bytes in base64 with a full encryption context; AWS does not publish its own limit.
-const MaxBodyBytes = 1 << 20
 
 // Request is a recognised request: the operation that it names and how to read its parameters.
 type Request struct {
@@ -32,61 +25,12 @@ type Protocol interface {
 	Fail(w http.ResponseWriter, requestID string, e *api.Error)
 }
 
-// ReadBody reads the whole body. It fails with RequestEntityTooLargeException over MaxBodyBytes, with
-// MalformedHttpRequestException for a content encoding (none is accepted: a signature covers the bytes as sent), and
-// with RequestTimeoutException when the client was too slow.
-func ReadBody(r *http.Request) ([]byte, error) {
-	if r.Header.Get("Content-Encoding") != "" && r.Header.Get("Content-Encoding") != "identity" {
-		return nil, api.MalformedHttpRequestException("Content encoding is not supported.")
-	}
-	if r.ContentLength > MaxBodyBytes {
-		return nil, tooLarge()
-	}
-	// Memory follows what has arrived, not what was announced: a header costs its sender nothing.
-	size := int64(firstReadBytes)
-	if r.ContentLength >= 0 {
-		size = min(r.ContentLength+1, size) // one more, to read the end without growing
-	}
-	body := make([]byte, 0, size)
-	for {
-		n, err := r.Body.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		switch {
-		case len(body) > MaxBodyBytes:
-			return nil, tooLarge()
-		case errors.Is(err, io.EOF) && r.ContentLength > int64(len(body)):
-			return nil, readError(io.ErrUnexpectedEOF)
-		case errors.Is(err, io.EOF):
-			return body, nil
-		case err != nil:
-			return nil, readError(err)
-		case len(body) == cap(body):
-			body = slices.Grow(body, len(body))
-		}
-	}
-}
-
-// firstReadBytes is what a body gets before its sender has sent anything; nearly all requests fit.
-const firstReadBytes = 8 << 10
-
-func tooLarge() error {
-	return api.RequestEntityTooLargeException("Request body is larger than %d bytes.", MaxBodyBytes)
-}
-
-func readError(err error) error {
-	var timeout interface{ Timeout() bool }
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return api.RequestTimeoutException("The request body was not received in time.")
-	}
-	return api.MalformedHttpRequestException("The request body could not be read.")
-}
-
 // write sends a complete answer.
 func write(w http.ResponseWriter, requestID, contentType string, status int, body []byte) {
-	h := w.Header()
-	h["X-Amzn-Requestid"] = []string{requestID}
-	h["Content-Type"] = []string{contentType}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	h, values := w.Header(), [...]string{requestID, contentType, strconv.Itoa(len(body))}
+	h["X-Amzn-Requestid"] = values[0:1:1]
+	h["Content-Type"] = values[1:2:2]
+	h["Content-Length"] = values[2:3:3]
 	h["Cache-Control"] = noStore
 	w.WriteHeader(status)
 	// The client may have gone; the audit record stands either way, and there is nobody left to tell.

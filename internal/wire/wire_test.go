@@ -110,7 +110,7 @@ type timeout struct{}
 func (timeout) Error() string { return "timeout" }
 func (timeout) Timeout() bool { return true }
 
-func TestReadBody(t *testing.T) {
+func TestBodies(t *testing.T) {
 	request := func(change func(*http.Request)) *http.Request {
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("body"))
 		change(r)
@@ -132,7 +132,7 @@ func TestReadBody(t *testing.T) {
 		}), "RequestEntityTooLargeException"},
 	}
 	for _, test := range tests {
-		b, err := wire.ReadBody(test.r)
+		b, err := new(wire.Bodies).Read(test.r, nil)
 		got := string(b)
 		if e := api.From(err); e != nil {
 			got = e.Code
@@ -143,7 +143,7 @@ func TestReadBody(t *testing.T) {
 	}
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	r.Body, r.ContentLength = body(wire.MaxBodyBytes), wire.MaxBodyBytes
-	if b, err := wire.ReadBody(r); len(b) != wire.MaxBodyBytes || err != nil {
+	if b, err := new(wire.Bodies).Read(r, nil); len(b) != wire.MaxBodyBytes || err != nil {
 		t.Errorf("largest body: %d bytes, %v", len(b), err)
 	}
 }
@@ -158,3 +158,53 @@ type erring struct{}
 
 func (*erring) Read(p []byte) (int, error) { return iotest.ErrReader(timeout{}).Read(p) }
 func (*erring) Close() error               { return nil }
+
+// Bodies that are announced, and withheld, are what somebody without credentials can send.
+func TestLargeBodiesAreBounded(t *testing.T) {
+	var bodies wire.Bodies
+	read := func(n int) ([]byte, error) {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Body, r.ContentLength = body(n), int64(n)
+		return bodies.Read(r, make([]byte, 0, 4096))
+	}
+	var held [][]byte
+	for {
+		b, err := read(20_000)
+		if err != nil {
+			if e := api.From(err); e.Code != "ServiceUnavailable" || e.Status != 503 {
+				t.Fatalf("got %v", err)
+			}
+			break
+		}
+		if held = append(held, b); len(held) > 1000 {
+			t.Fatal("no bound")
+		}
+	}
+	if len(held) != 64 {
+		t.Errorf("%d large bodies at a time, want 64", len(held))
+	}
+	for _, n := range []int{0, 1, 8190, 8191} {
+		if b, err := read(n); err != nil || len(b) != n {
+			t.Errorf("a body of %d bytes: %v", n, err)
+		} else {
+			bodies.Done(b)
+		}
+	}
+	for _, b := range held {
+		bodies.Done(b)
+	}
+	// Refused bodies give their place back too.
+	for range 200 {
+		if _, err := read(wire.MaxBodyBytes + 1); err == nil {
+			t.Fatal("too large a body was read")
+		}
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Body, r.ContentLength = body(20_000), 30_000
+		if _, err := bodies.Read(r, nil); err == nil {
+			t.Fatal("a body cut short was read")
+		}
+	}
+	if b, err := read(wire.MaxBodyBytes); err != nil || len(b) != wire.MaxBodyBytes {
+		t.Errorf("afterwards: %v", err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/trent-kms/trent/internal/hsm/seal"
 )
@@ -26,7 +27,9 @@ const (
 	fileMagic   = "trent-root-key:"
 	fileVersion = "1"
 	fileHead    = fileMagic + fileVersion + ":"
-	fileSize    = len(fileHead) + 2*idSize + len(":") + 2*seal.KeySize + len("\n")
+	// temporaryPrefix begins the name of a file while it is written.
+	temporaryPrefix = ".trent-root-key-"
+	fileSize        = len(fileHead) + 2*idSize + len(":") + 2*seal.KeySize + len("\n")
 )
 
 // File is a root key that was read from a file. The file is not needed again after it was opened.
@@ -34,7 +37,8 @@ type File struct{ *Key }
 
 // CreateFile makes a new root key and writes it to path, mode 0600. It never replaces a file: if path exists the error
 // is ErrRootFile and fs.ErrExist. When it returns nil the file is durable. A crash leaves either no file at path or the
-// whole one, and perhaps a file named .trent-root-key-* beside it, which may be deleted.
+// whole one, and perhaps a file named .trent-root-key-* beside it. If that is a second name of the file at path, OpenFile
+// removes it; else it is a key that was never used, or another process's that is about to be, and may be deleted by hand.
 func CreateFile(path string) (*File, error) {
 	var secret [seal.KeySize]byte
 	defer clear(secret[:])
@@ -54,11 +58,14 @@ func CreateFile(path string) (*File, error) {
 }
 
 // OpenFile reads the root key in the file at path. It fails with ErrRootFile (and fs.ErrNotExist if there is none, and
-// ErrUnknownVersion if its format is newer) unless the file is a regular file, readable by its owner alone, with exactly
-// what CreateFile writes. A symbolic link is followed, because secret volumes of container platforms consist of them; the
-// rules hold for the file that it leads to.
+// ErrUnknownVersion if its format is newer) unless the file is a regular file as checkPrivate wants it, with exactly what
+// CreateFile writes. A symbolic link is followed, because secret volumes of container platforms consist of them; the rules
+// hold for the file that it leads to.
+//
+// It removes what a crash of CreateFile can have left beside the file: a second name of it, .trent-root-key-*, that would
+// survive if somebody destroyed the key by deleting path.
 func OpenFile(path string) (*File, error) {
-	text, err := readPrivate(path)
+	text, info, err := readPrivate(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w %s: does not exist; restore it from your copy, because a new one cannot open existing data: %w",
 			ErrRootFile, path, fs.ErrNotExist)
@@ -71,7 +78,22 @@ func OpenFile(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w %s: %w", ErrRootFile, path, err)
 	}
+	removeLeftovers(filepath.Dir(path), info)
 	return &File{k}, nil
+}
+
+// removeLeftovers removes the temporary names of the file in dir. That it cannot (a volume that is read-only) is no
+// reason to go without the key.
+func removeLeftovers(dir string, file fs.FileInfo) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), temporaryPrefix) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && os.SameFile(info, file) {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 func encode(secret *[seal.KeySize]byte) []byte {
@@ -121,51 +143,42 @@ func newerVersion(v []byte) bool {
 	return string(v) != fileVersion
 }
 
-// readPrivate returns the content of a regular file that only its owner can use, and one byte more than a root key file
-// has at most. The path is checked before it is opened, because opening a named pipe would wait for a writer, and the
+// readPrivate returns the content of a file that checkPrivate accepts, one byte more than a root key file has at most, and
+// which file that was. The path is checked before it is opened, because opening a named pipe would wait for a writer, and the
 // file again afterwards, because the path may have changed meanwhile.
-func readPrivate(path string) ([]byte, error) {
+func readPrivate(path string) ([]byte, fs.FileInfo, error) {
+	us := thisProcess()
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := checkPrivate(info); err != nil {
-		return nil, err
+	if err := us.checkPrivate(info); err != nil {
+		return nil, nil, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	if info, err = f.Stat(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := checkPrivate(info); err != nil {
-		return nil, err
+	if err := us.checkPrivate(info); err != nil {
+		return nil, nil, err
 	}
 	buf := make([]byte, fileSize+1)
 	n, err := io.ReadFull(f, buf)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return nil, err
+		return nil, nil, err
 	}
-	return buf[:n], nil
-}
-
-func checkPrivate(info fs.FileInfo) error {
-	if !info.Mode().IsRegular() {
-		return errors.New("not a regular file")
-	}
-	if p := info.Mode().Perm(); p&0o077 != 0 {
-		return fmt.Errorf("others than its owner may use it (mode %04o): chmod 600 it, and consider who may have read it", p)
-	}
-	return nil
+	return buf[:n], info, nil
 }
 
 // writeDurably creates path with this content, mode 0600, or fails with fs.ErrExist. The name appears by link(2), which
 // never replaces, after the content is on disk, and the directory is synced before the return.
 func writeDurably(path string, content []byte) error {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".trent-root-key-*")
+	f, err := os.CreateTemp(dir, temporaryPrefix+"*")
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/trent-kms/trent/internal/hsm/seal"
 )
 
@@ -196,7 +198,8 @@ func TestOpenFileRefusesWhatOthersCanUse(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := OpenFile(path)
-		if private := mode&0o077 == 0; private && err != nil {
+		private := mode&0o077 == 0 || os.Geteuid() == 0 && (mode == 0o440 || mode == 0o640)
+		if private && err != nil {
 			t.Errorf("mode %04o: %v", mode, err)
 		} else if !private && (!errors.Is(err, ErrRootFile) || !strings.Contains(err.Error(), "chmod 600")) {
 			t.Errorf("mode %04o: got %v, want ErrRootFile that says chmod 600", mode, err)
@@ -235,11 +238,42 @@ func TestOpenFileFollowsLinksToPrivateFilesOnly(t *testing.T) {
 	if _, err := OpenFile(link); err != nil {
 		t.Error(err)
 	}
-	if err := os.Chmod(path, 0o640); err != nil {
+	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := OpenFile(link); !errors.Is(err, ErrRootFile) {
 		t.Errorf("got %v, want ErrRootFile", err)
+	}
+}
+
+// A crash of CreateFile leaves a second name of the file, or a file that was not given its name yet.
+func TestOpenFileRemovesSecondNamesOfTheFile(t *testing.T) {
+	path := write(t, goldenFile)
+	dir := filepath.Dir(path)
+	for name, prepare := range map[string]func(path string) error{
+		".trent-root-key-1": func(p string) error { return os.Link(path, p) },
+		".trent-root-key-2": func(p string) error { return os.WriteFile(p, []byte(goldenFile), 0o600) },
+		".trent-root-key-3": func(p string) error { return os.Symlink(path, p) },
+		"copy.key":          func(p string) error { return os.Link(path, p) },
+	} {
+		if err := prepare(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := OpenFile(path); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	want := []string{".trent-root-key-2", ".trent-root-key-3", "copy.key", "root.key"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 

@@ -206,9 +206,9 @@ func TestNodeThatIsCutOffStopsServingItsCache(t *testing.T) {
 	node, other := store.NewCached(open(t, cfg)), open(t, cfg)
 	defer node.Close()
 	table := store.NewTable(node, "t/", store.TableConfig[string]{
-		Encode:    func(s *string) ([]byte, error) { return []byte(*s), nil },
-		Decode:    func(b []byte) (*string, error) { s := string(b); return &s, nil },
-		CacheSize: 10,
+		Encode:     func(s *string) ([]byte, error) { return []byte(*s), nil },
+		Decode:     func(b []byte) (*string, error) { s := string(b); return &s, nil },
+		CacheBytes: 1 << 20,
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
