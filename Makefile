@@ -5,6 +5,9 @@ GO      ?= go
 FUZZTIME ?= 10s
 STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 
+# The server that the real clients are pointed at, with the race detector, built once for all of them.
+export TRENT_TEST_BINARY := $(CURDIR)/bin/trent-race
+
 .PHONY: run build test deps check unit clients fuzz crash bench scale generate
 
 run: build
@@ -28,20 +31,28 @@ check:
 	$(GO) mod tidy -diff
 	cd test/compat && $(GO) mod tidy -diff
 
-unit:
+# Tests of the packages; those under test/ drive the built program through the AWS CLI and boto3.
+unit: $(TRENT_TEST_BINARY)
 	$(GO) test -race -shuffle=on -timeout 20m ./...
 
-# The real clients against the built binary.
-clients:
+# The other clients, which have modules of their own: the SDKs for Go and JavaScript.
+clients: $(TRENT_TEST_BINARY)
 	cd test/compat && $(GO) test -race -shuffle=on -timeout 20m ./...
+	test/js/run
+
+.PHONY: $(TRENT_TEST_BINARY)
+$(TRENT_TEST_BINARY):
+	$(GO) build -race -o $@ ./cmd/trent
 
 # Every fuzz target for FUZZTIME. Their seeds run in make unit.
 fuzz:
 	sh test/fuzz $(FUZZTIME)
 
-# The long form of the tests that kill the server: 1,000 rounds each.
-crash:
-	TRENT_CRASH_ROUNDS=1000 $(GO) test -count=1 -timeout 6h -run 'Crash|Kill' ./...
+# The long form of the tests that kill the server.
+ROUNDS ?= 1000
+crash: $(TRENT_TEST_BINARY)
+	TRENT_CRASH_ROUNDS=$(ROUNDS) $(GO) test -count=1 -timeout 6h -run 'Crash|Kill' ./internal/...
+	cd test/compat && TRENT_CRASH_ROUNDS=$(ROUNDS) $(GO) test -count=1 -timeout 6h -run Kill ./crash
 
 bench:
 	$(GO) run ./bench

@@ -63,8 +63,7 @@ func (h *HSM) open(k Key) (*unwrapped, error) {
 		return nil, ErrWrapped
 	}
 	u := &unwrapped{from: k.clone(), key: seal.NewKey((*[seal.KeySize]byte)(secret))}
-	u.prefix[0] = ciphertextFormat
-	copy(u.prefix[1:], id[:])
+	u.prefix = newPrefix(id)
 	return u, nil
 }
 

@@ -4,20 +4,31 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash/crc32"
 
 	"github.com/trent-kms/trent/internal/hsm/seal"
 )
 
 // A ciphertext is what package seal makes, after a prefix that says which key opens it:
 //
-//	format version (1) ‖ identity (55) ‖ salt (16) ‖ nonce (12) ‖ AES-256-GCM ciphertext ‖ tag (16)
+//	format version (1) ‖ identity (55) ‖ CRC-32 of both (4) ‖ salt (16) ‖ nonce (12) ‖ AES-256-GCM ciphertext ‖ tag (16)
 //
-// Prefix, salt and the encryption context are authenticated.
+// Prefix, salt and the encryption context are authenticated. The checksum tells damage from the name of another key,
+// before there is a key that could; whoever wants to forge a name computes it, and the tag stops him.
 const (
 	ciphertextFormat = 1
-	prefixSize       = 1 + identitySize
+	checksumAt       = 1 + identitySize
+	prefixSize       = checksumAt + 4
 	labelCiphertext  = "trent/ciphertext/1"
 )
+
+// newPrefix returns the prefix of every ciphertext that a key makes.
+func newPrefix(id identity) (p [prefixSize]byte) {
+	p[0] = ciphertextFormat
+	copy(p[1:], id[:])
+	binary.BigEndian.PutUint32(p[checksumAt:], crc32.ChecksumIEEE(p[:checksumAt]))
+	return p
+}
 
 // Sizes in bytes.
 const (
@@ -32,7 +43,7 @@ type Header struct{ Account, KeyID, MaterialID string }
 
 // ParseHeader returns the public part of a ciphertext, or ErrCiphertext.
 func ParseHeader(ciphertext []byte) (Header, error) {
-	if !wellFormed(ciphertext) {
+	if !wellFormed(ciphertext) || binary.BigEndian.Uint32(ciphertext[checksumAt:]) != crc32.ChecksumIEEE(ciphertext[:checksumAt]) {
 		return Header{}, ErrCiphertext
 	}
 	rest := ciphertext[1:]

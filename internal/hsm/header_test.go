@@ -1,6 +1,8 @@
 package hsm
 
 import (
+	"encoding/binary"
+	"hash/crc32"
 	"slices"
 	"testing"
 )
@@ -29,7 +31,7 @@ func TestHeadersThatNoCiphertextHas(t *testing.T) {
 	change := func(at int, b ...byte) []byte {
 		c := slices.Clone(good)
 		copy(c[at:], b)
-		return c
+		return withChecksum(c)
 	}
 	for name, c := range map[string][]byte{
 		"nothing":                      nil,
@@ -55,12 +57,31 @@ func TestHeadersThatNoCiphertextHas(t *testing.T) {
 	}
 }
 
+// withChecksum makes the checksum of a forged header right.
+func withChecksum(c []byte) []byte {
+	binary.BigEndian.PutUint32(c[checksumAt:], crc32.ChecksumIEEE(c[:checksumAt]))
+	return c
+}
+
+// Damage in the name of the key is noticed without any key.
+func TestEveryChangedBitOfAHeaderIsNoticed(t *testing.T) {
+	h, k := newTestKey(t)
+	good := encrypt(t, h, k, nil, "secret")
+	for bit := range 8 * prefixSize {
+		c := slices.Clone(good)
+		c[bit/8] ^= 1 << (bit % 8)
+		if got, err := ParseHeader(c); err != ErrCiphertext || got != (Header{}) {
+			t.Errorf("bit %d: got %+v, %v; want ErrCiphertext", bit, got, err)
+		}
+	}
+}
+
 // TestLastAccount is the other side of the limit that TestHeadersThatNoCiphertextHas tests.
 func TestLastAccount(t *testing.T) {
 	h, k := newTestKey(t)
 	c := encrypt(t, h, k, nil, "secret")
 	copy(c[1:], []byte{0, 0xe8, 0xd4, 0xa5, 0x0f, 0xff})
-	if got, err := ParseHeader(c); err != nil || got.Account != "999999999999" {
+	if got, err := ParseHeader(withChecksum(c)); err != nil || got.Account != "999999999999" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

@@ -68,6 +68,92 @@ func TestNoUpdateOfAKeyIsLost(t *testing.T) {
 	}
 }
 
+// TestSomebodyElseIsFaster lets another change happen between the reading and the writing of one. Whoever comes second
+// decides on what the first has left.
+func TestSomebodyElseIsFaster(t *testing.T) {
+	type setting struct {
+		user
+		id, other string // two keys; alias/app points to the first
+	}
+	alias := func(name, key string) *kmsapi.CreateAliasRequest {
+		return &kmsapi.CreateAliasRequest{AliasName: &name, TargetKeyId: &key}
+	}
+	move := func(name, key string) *kmsapi.UpdateAliasRequest {
+		return &kmsapi.UpdateAliasRequest{AliasName: &name, TargetKeyId: &key}
+	}
+	for _, row := range []struct {
+		name          string
+		slow, fast    func(s setting) request
+		path          func(s setting) string // what the slow one writes when the fast one comes
+		code          string                 // the slow one's answer
+		alias, target string                 // in the end the alias points to "id" or "other"; "": to none
+	}{
+		{
+			"same new alias", func(s setting) request { return alias("alias/new", s.id) }, func(s setting) request { return alias("alias/new", s.other) },
+			func(s setting) string { return s.aliasPath("alias/new") }, "AlreadyExistsException", "alias/new", "other",
+		},
+		{
+			"alias moved while it is moved", func(s setting) request { return move("alias/app", s.id) }, func(s setting) request { return move("alias/app", s.other) },
+			func(s setting) string { return s.aliasPath("alias/app") }, "", "alias/app", "id",
+		},
+		{
+			"alias moved while it is deleted", func(s setting) request { return move("alias/app", s.other) }, func(setting) request { return &kmsapi.DeleteAliasRequest{AliasName: new("alias/app")} },
+			func(s setting) string { return s.aliasPath("alias/app") }, "NotFoundException", "alias/app", "",
+		},
+		{
+			"alias deleted while it is moved", func(setting) request { return &kmsapi.DeleteAliasRequest{AliasName: new("alias/app")} }, func(s setting) request { return move("alias/app", s.other) },
+			func(s setting) string { return s.aliasPath("alias/app") }, "", "alias/app", "",
+		},
+		{
+			"alias for a key that is scheduled for deletion", func(s setting) request { return alias("alias/new", s.id) }, func(s setting) request { return &kmsapi.ScheduleKeyDeletionRequest{KeyId: &s.id} },
+			func(s setting) string { return s.keyPath(s.id) }, "KMSInvalidStateException", "alias/new", "",
+		},
+		{
+			"deletion scheduled twice", func(s setting) request { return &kmsapi.ScheduleKeyDeletionRequest{KeyId: &s.id} }, func(s setting) request {
+				return &kmsapi.ScheduleKeyDeletionRequest{KeyId: &s.id, PendingWindowInDays: new(int32(7))}
+			},
+			func(s setting) string { return s.keyPath(s.id) }, "KMSInvalidStateException", "alias/app", "id",
+		},
+		{
+			"first use of a managed key", func(setting) request { return &kmsapi.DescribeKeyRequest{KeyId: new("alias/aws/s3")} }, func(setting) request { return &kmsapi.DescribeKeyRequest{KeyId: new("alias/aws/s3")} },
+			func(s setting) string { return s.aliasPath("alias/aws/s3") }, "", "alias/app", "id",
+		},
+		{
+			"tags beside a description", func(s setting) request { return &kmsapi.TagResourceRequest{KeyId: &s.id, Tags: tags("k=v")} }, func(s setting) request {
+				return &kmsapi.UpdateKeyDescriptionRequest{KeyId: &s.id, Description: new("fast")}
+			},
+			func(s setting) string { return s.keyPath(s.id) }, "", "alias/app", "id",
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			u := newWorld(t).as(alice)
+			s := setting{u, u.createKey(), u.createKey()}
+			u.createAlias("alias/app", s.id)
+			came := false
+			u.faults.onWrite(row.path(s), func() {
+				came = true
+				u.must(row.fast(s))
+			})
+			if a := u.send(row.slow(s)); a.code != row.code || !came {
+				t.Errorf("got %q %q, want %q; somebody was faster: %v", a.code, a.message, row.code, came)
+			}
+			got := ""
+			if a := u.readRecords().aliases[u.aliasPath(row.alias)]; a != nil {
+				got = a.Target
+			}
+			if want := map[string]string{"id": s.id, "other": s.other}[row.target]; got != want {
+				t.Errorf("%s points to %q, want %q", row.alias, got, want)
+			}
+			if row.name == "tags beside a description" && (*u.describe(s.id).Description != "fast" || u.tagsOf(s.id) != "k=v") {
+				t.Error("one of the changes is lost")
+			}
+			if n := len(u.readRecords().keys); row.name == "first use of a managed key" && n != 3 {
+				t.Errorf("%d keys, want 3", n)
+			}
+		})
+	}
+}
+
 // Of callers that want the same name one gets it.
 func TestOneAliasOfManyCallers(t *testing.T) {
 	u := newWorld(t).as(alice)

@@ -211,7 +211,7 @@ func TestNameOfDeletedKeyIsFreeBeforeTheSweep(t *testing.T) {
 	u.createAlias("alias/app", gone)
 	u.schedule(gone)
 	sweeping, held := make(chan struct{}), make(chan struct{})
-	u.faults.onDelete(u.keyPath(gone), func() {
+	u.faults.onWrite(u.keyPath(gone), func() {
 		close(sweeping)
 		<-held
 	})
@@ -354,7 +354,7 @@ func TestSweepAfterStoreFaults(t *testing.T) {
 // Where destruction waits, because clocks can be wrong, a key that is due is gone for everybody and still there: it is
 // destroyed when the clock has agreed for that long.
 func TestDestructionWaits(t *testing.T) {
-	b, u, ids := due(t, 2, 24*time.Hour)
+	b, u, _ := due(t, 2, 24*time.Hour)
 	for _, step := range []struct {
 		advance time.Duration
 		left    int
@@ -367,7 +367,7 @@ func TestDestructionWaits(t *testing.T) {
 			t.Errorf("%d keys are left, want %d", n, step.left)
 		}
 	}
-	b, u, ids = due(t, 1, 24*time.Hour)
+	b, u, ids := due(t, 1, 24*time.Hour)
 	for _, damaged := range []string{"x", `{"v":2}`, `{"v":1,"new":1}`, `{}`} {
 		path := mapKeys(u.readRecords().deletions)[0]
 		commit(t, u.store, store.Txn{Puts: []store.Put{{Key: path, Value: []byte(damaged)}}})

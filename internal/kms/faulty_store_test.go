@@ -23,7 +23,7 @@ type faultyStore struct {
 	store.Store
 	mu    sync.Mutex
 	queue []fault
-	// hook is called, once, before the first transaction that deletes hookOn.
+	// hook is called, once, before the first transaction that writes hookOn.
 	hookOn string
 	hook   func()
 }
@@ -42,8 +42,8 @@ func (s *faultyStore) left() int {
 	return len(s.queue)
 }
 
-// onDelete has f called before the first transaction that deletes key.
-func (s *faultyStore) onDelete(key string, f func()) {
+// onWrite has f called before the next transaction that writes or deletes key: the place for somebody else to be faster.
+func (s *faultyStore) onWrite(key string, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hookOn, s.hook = key, f
@@ -53,7 +53,8 @@ func (s *faultyStore) onDelete(key string, f func()) {
 func (s *faultyStore) next(t store.Txn) (hook func(), f *fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.hook != nil && slices.Contains(t.Deletes, s.hookOn) {
+	writes := slices.Contains(t.Deletes, s.hookOn) || slices.ContainsFunc(t.Puts, func(p store.Put) bool { return p.Key == s.hookOn })
+	if s.hook != nil && writes {
 		hook, s.hook = s.hook, nil
 	}
 	if len(s.queue) > 0 {
