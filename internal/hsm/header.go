@@ -3,7 +3,6 @@ package hsm
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"hash/crc32"
 
 	"github.com/trent-kms/trent/internal/hsm/seal"
@@ -55,10 +54,20 @@ func ParseHeader(ciphertext []byte) (Header, error) {
 	}
 	materialID := rest[1+keyIDSize:][:materialIDSize]
 	return Header{
-		Account:    fmt.Sprintf("%0*d", accountDigits, account),
+		Account:    accountText(account),
 		KeyID:      keyID,
 		MaterialID: hex.EncodeToString(materialID),
 	}, nil
+}
+
+// accountText writes an account id with its leading zeros.
+func accountText(account uint64) string {
+	var digits [accountDigits]byte
+	for i := range digits {
+		digits[accountDigits-1-i] = byte('0' + account%10)
+		account /= 10
+	}
+	return string(digits[:])
 }
 
 // wellFormed reports whether a ciphertext has a version and a length that Encrypt makes.
