@@ -25,5 +25,23 @@ func compatibilityPage(m *model) []byte {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", o.Name, yes, o.Proof)
 	}
+	b.WriteString(differences)
 	return b.Bytes()
 }
+
+// differences is what a caller of AWS KMS may notice in the operations that are built.
+const differences = `
+Besides the tests named above, the AWS CLI, boto3 and the AWS SDKs for Go and JavaScript call every built operation, with
+its successes and its errors (` + "`test/`" + `).
+
+## Known differences
+
+- Key policies are stored and validated, and not enforced yet. That the users and roles they name exist is not checked.
+- Request quotas and the quota of keys in an account are not enforced. Those of tags, aliases of a key and policies are.
+- ` + "`Recipient`" + ` (attestation) and grant tokens are refused.
+- Key specs other than SYMMETRIC_DEFAULT, imported material, custom key stores and multi-Region keys are refused.
+- A key is gone at its deletion date, where AWS takes up to 24 hours more.
+- The key of an AWS service (` + "`alias/aws/s3`" + `) appears when it is first used, and can be used directly.
+- Reads see every write that was acknowledged, on the same node at once.
+- Where AWS does not say what it does, Trent is strict: [ADR 4](adr/0004-strict-where-aws-is-silent.md).
+`
