@@ -31,7 +31,9 @@ func (j JSON) Recognise(r *http.Request, body []byte) (Request, bool, error) {
 func (JSON) Reply(w http.ResponseWriter, requestID string, out api.Output) {
 	buf := buffers.Get().(*[]byte)
 	body := out.AppendJSON((*buf)[:0])
-	write(w, requestID, jsonType, http.StatusOK, body)
+	if write(w, requestID, jsonType, http.StatusOK, body) != nil {
+		return
+	}
 	clear(body) // it may hold plaintext
 	if cap(body) <= maxPooledBytes {
 		*buf = body
@@ -51,5 +53,5 @@ func (JSON) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
 	if e.Message != "" {
 		body = api.AppendText(append(body, `,"message":`...), e.Message)
 	}
-	write(w, requestID, jsonType, e.Status, append(body, '}'))
+	_ = write(w, requestID, jsonType, e.Status, append(body, '}'))
 }

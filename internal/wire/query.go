@@ -52,7 +52,7 @@ type xmlOutput interface {
 
 // Reply sends 200 and the answer as XML.
 func (q Query) Reply(w http.ResponseWriter, requestID string, out api.Output) {
-	write(w, requestID, "text/xml", http.StatusOK, out.(xmlOutput).AppendXML(nil, requestID))
+	_ = write(w, requestID, "text/xml", http.StatusOK, out.(xmlOutput).AppendXML(nil, requestID))
 }
 
 // Fail sends AWS's ErrorResponse.
@@ -68,7 +68,7 @@ func (q Query) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
 	b.WriteString(`</Code><Message>`)
 	xml.EscapeText(&b, []byte(e.Message))
 	b.WriteString(`</Message></Error><RequestId>` + requestID + `</RequestId></ErrorResponse>`)
-	write(w, requestID, "text/xml", status, b.Bytes())
+	_ = write(w, requestID, "text/xml", status, b.Bytes())
 }
 
 // code gives an error the name and status that the Query services know it by (IAM and STS API references, "Common

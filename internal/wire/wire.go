@@ -25,16 +25,17 @@ type Protocol interface {
 	Fail(w http.ResponseWriter, requestID string, e *api.Error)
 }
 
-// write sends a complete answer.
-func write(w http.ResponseWriter, requestID, contentType string, status int, body []byte) {
+// write sends a complete answer. The client may have gone; the audit record stands either way, and there is nobody left to
+// tell. But after an error HTTP/2 may still hold body, so nobody may use its memory again.
+func write(w http.ResponseWriter, requestID, contentType string, status int, body []byte) error {
 	h, values := w.Header(), [...]string{requestID, contentType, strconv.Itoa(len(body))}
 	h["X-Amzn-Requestid"] = values[0:1:1]
 	h["Content-Type"] = values[1:2:2]
 	h["Content-Length"] = values[2:3:3]
 	h["Cache-Control"] = noStore
 	w.WriteHeader(status)
-	// The client may have gone; the audit record stands either way, and there is nobody left to tell.
-	_, _ = w.Write(body)
+	_, err := w.Write(body)
+	return err
 }
 
 // noStore keeps answers, which may hold plaintext, out of every cache on the way.

@@ -208,3 +208,30 @@ func TestLargeBodiesAreBounded(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 }
+
+// keeper is a connection that fails a write and still holds what it was given, as HTTP/2 may.
+type keeper struct {
+	*httptest.ResponseRecorder
+	held []byte
+}
+
+func (k *keeper) Write(b []byte) (int, error) {
+	k.held = b
+	return 0, errors.New("stream closed")
+}
+
+type answer string
+
+func (a answer) AppendJSON(b []byte) []byte  { return append(b, a...) }
+func (a answer) AppendAudit(b []byte) []byte { return b }
+
+func TestFailedWriteGivesItsMemoryToNobody(t *testing.T) {
+	k := &keeper{ResponseRecorder: httptest.NewRecorder()}
+	wire.JSON{}.Reply(k, "id", answer("first"))
+	for range 100 {
+		wire.JSON{}.Reply(httptest.NewRecorder(), "id", answer("other"))
+	}
+	if string(k.held) != "first" {
+		t.Errorf("the connection now holds %q", k.held)
+	}
+}
