@@ -46,16 +46,19 @@ func (p pager) next(last string, more bool) (*string, *bool) {
 	return new(base64.RawURLEncoding.EncodeToString([]byte(p.scope + last))), &more
 }
 
+// maxLooked bounds how many records one call of a listing looks at.
+const maxLooked = 1000
+
 // scan calls add for the records under a prefix, in order, until the page is full. add says whether the record became
-// an entry; one that is deleted by time does not. Whether anything but such records follows is not looked up, so the
-// last page of a listing can be empty, which the API allows.
+// an entry; one that is deleted by time does not. After maxLooked records the page ends as it is, and whether anything but
+// deleted ones follows is not looked up: a page can be short, and the last one empty, which the API allows.
 func (p pager) scan(ctx context.Context, s *Service, prefix string, add func(store.Record) (bool, error)) (*string, *bool, error) {
-	after, n := p.after, 0
+	after, n, looked := p.after, 0, 0
 	if after != "" {
 		after = prefix + after
 	}
 	for {
-		page, err := s.store.Range(ctx, prefix, after, p.limit-n)
+		page, err := s.store.Range(ctx, prefix, after, max(p.limit-n, 100))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -68,9 +71,13 @@ func (p pager) scan(ctx context.Context, s *Service, prefix string, add func(sto
 			if added {
 				n++
 			}
+			if looked++; n == p.limit || looked >= maxLooked {
+				marker, truncated := p.next(strings.TrimPrefix(after, prefix), page.More || i+1 < len(page.Records))
+				return marker, truncated, nil
+			}
 		}
-		if n == p.limit || !page.More {
-			marker, truncated := p.next(strings.TrimPrefix(after, prefix), page.More)
+		if !page.More {
+			marker, truncated := p.next("", false)
 			return marker, truncated, nil
 		}
 	}

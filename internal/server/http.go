@@ -8,7 +8,7 @@ import (
 
 // Limits of the HTTP server. A request is small, so a client that needs longer is broken or hostile.
 const (
-	maxHeaderBytes    = 64 << 10
+	maxHeaderBytes    = 32 << 10
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 30 * time.Second
 	writeTimeout      = 60 * time.Second // from the end of the request's headers

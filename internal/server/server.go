@@ -173,6 +173,10 @@ func (s *Server) Handler() http.Handler {
 		switch {
 		case s.config.Dev && !localHost(r):
 			http.Error(w, "a development server answers to the names of this machine only", http.StatusForbidden)
+		case r.Header["Cookie"] != nil:
+			// No client of these services has cookies. HTTP/2 lets one byte stand for kilobytes of them, so nothing
+			// may wait that has any.
+			http.Error(w, "cookies are not accepted", http.StatusBadRequest)
 		case r.URL.Path == "/healthz" && isRead(r):
 			fmt.Fprintln(w, "ok")
 		case r.URL.Path == "/readyz" && isRead(r):

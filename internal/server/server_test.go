@@ -445,3 +445,11 @@ func TestDevelopmentAnswersToLocalNamesOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestCookiesAreRefused(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}"))
+	r.Header.Set("Cookie", "a=b")
+	if status, _ := do(t, newSite(t).must(dev), r); status != http.StatusBadRequest {
+		t.Errorf("got %d", status)
+	}
+}

@@ -108,7 +108,7 @@ func Define[In, Out any, T Target, PIn interface {
 			case !errors.Is(err, store.ErrConflict):
 				return nil, err
 			}
-			c.Event.Resources = c.Event.Resources[:0]
+			c.Event.Resources, c.Event.AdditionalEventData = c.Event.Resources[:0], nil
 		}
 		return nil, errors.New("service: too many conflicting changes")
 	}

@@ -104,7 +104,7 @@ func New(c Config) *Pipeline {
 // request has failed.
 func (p *Pipeline) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := uuid.New()
-	protocol := wire.Protocol(wire.JSON{})
+	protocol := wire.Guess(r)
 	x := p.exchanges.Get().(*exchange)
 	defer p.release(x)
 	out, err := p.run(r, x, requestID, &protocol)

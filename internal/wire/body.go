@@ -17,12 +17,11 @@ const MaxBodyBytes = 1 << 20
 // smallBodyBytes is what every body may take, before its sender has shown who it is; nearly all requests fit.
 const smallBodyBytes = 8 << 10
 
-// maxLargeBodies is how many larger ones there may be at a time. Each takes up to twice MaxBodyBytes, so that nobody,
-// signed or not, makes the server hold more than 128 MiB of them.
-const maxLargeBodies = 64
+// maxHeldBytes is what the larger ones may take together, whoever sends them.
+const maxHeldBytes = 128 << 20
 
 // Bodies reads request bodies, and bounds what they take together. Safe for concurrent use.
-type Bodies struct{ large atomic.Int32 }
+type Bodies struct{ held atomic.Int64 } // bytes of the larger ones
 
 // Read reads the whole body, into buf as far as that goes. It fails with RequestEntityTooLargeException over
 // MaxBodyBytes, with MalformedHttpRequestException for a content encoding (none is accepted: a signature covers the bytes
@@ -54,7 +53,7 @@ func (b *Bodies) Read(r *http.Request, buf []byte) (body []byte, err error) {
 // Done says that a body is not needed any more.
 func (b *Bodies) Done(body []byte) {
 	if cap(body) > 2*smallBodyBytes {
-		b.large.Add(-1)
+		b.held.Add(-int64(cap(body)))
 	}
 }
 
@@ -74,11 +73,15 @@ func (b *Bodies) fill(r *http.Request, body []byte) ([]byte, error) {
 		case len(body) < cap(body):
 			continue
 		}
-		if cap(body) <= 2*smallBodyBytes && b.large.Add(1) > maxLargeBodies {
-			b.large.Add(-1)
+		larger := max(2*cap(body), 4*smallBodyBytes)
+		if b.held.Add(int64(larger)) > maxHeldBytes {
+			b.held.Add(-int64(larger))
 			return body, api.ServiceUnavailable("Too many large requests at a time.")
 		}
-		body = append(make([]byte, 0, max(2*cap(body), 4*smallBodyBytes)), body...)
+		old := body
+		body = append(make([]byte, 0, larger), old...)
+		clear(old) // it may hold plaintext
+		b.Done(old)
 	}
 }
 

@@ -33,8 +33,7 @@ func parameters(r *http.Request, body []byte) (url.Values, bool) {
 	case http.MethodGet:
 		raw = r.URL.RawQuery
 	case http.MethodPost:
-		t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		if err != nil || t != "application/x-www-form-urlencoded" {
+		if !isForm(r) {
 			return nil, false
 		}
 		raw = string(body)
@@ -43,6 +42,12 @@ func parameters(r *http.Request, body []byte) (url.Values, bool) {
 	}
 	form, err := url.ParseQuery(raw)
 	return form, err == nil
+}
+
+// isForm says whether the body is one of form parameters, as those of the Query protocol are.
+func isForm(r *http.Request) bool {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && t == "application/x-www-form-urlencoded"
 }
 
 // xmlOutput is an answer of a Query service.
@@ -87,6 +92,8 @@ func (Query) code(e *api.Error) (string, int) {
 		return "ExpiredToken", http.StatusForbidden
 	case "AccessDeniedException":
 		return "AccessDenied", http.StatusForbidden
+	case "ValidationException":
+		return "ValidationError", http.StatusBadRequest
 	case "UnknownOperationException":
 		return "InvalidAction", http.StatusBadRequest
 	case "KMSInternalException":

@@ -25,6 +25,14 @@ type Protocol interface {
 	Fail(w http.ResponseWriter, requestID string, e *api.Error)
 }
 
+// Guess returns the protocol in which to tell an error when it is not known yet what a request wants.
+func Guess(r *http.Request) Protocol {
+	if isForm(r) {
+		return Query{}
+	}
+	return JSON{}
+}
+
 // write sends a complete answer. The client may have gone; the audit record stands either way, and there is nobody left to
 // tell. But after an error HTTP/2 may still hold body, so nobody may use its memory again.
 func write(w http.ResponseWriter, requestID, contentType string, status int, body []byte) error {

@@ -176,12 +176,12 @@ func TestLargeBodiesAreBounded(t *testing.T) {
 			}
 			break
 		}
-		if held = append(held, b); len(held) > 1000 {
+		if held = append(held, b); len(held) > 5000 {
 			t.Fatal("no bound")
 		}
 	}
-	if len(held) != 64 {
-		t.Errorf("%d large bodies at a time, want 64", len(held))
+	if len(held) != 128<<20/(32<<10) {
+		t.Errorf("%d large bodies of 32 KiB at a time, want 4096", len(held))
 	}
 	for _, n := range []int{0, 1, 8190, 8191} {
 		if b, err := read(n); err != nil || len(b) != n {
