@@ -63,13 +63,13 @@ func checkAliasPrefix(name string) error {
 func aliasNotFound(r ref) error { return kmsapi.NotFoundException("Alias %s is not found.", r.arn()) }
 
 // aliasTarget reads the alias that a ref names. An alias whose key's waiting period is over is gone with the key. An
-// alias of an AWS service comes into being when it is first asked for.
+// alias of an AWS service comes into being when it is first asked for, unless that is a dry run.
 func (s *Service) aliasTarget(ctx context.Context, c *service.Call, r ref) (*Alias, int64, error) {
 	a, revision, err := s.aliases.Get(ctx, aliasPath(r.account, r.region, r.alias))
 	if err != nil {
 		return nil, 0, err
 	}
-	if a == nil && managedService(r.alias) != "" && r.account == c.Caller.Account {
+	if a == nil && managedService(r.alias) != "" && r.account == c.Caller.Account && !c.DryRun {
 		return s.createManaged(ctx, c, r)
 	}
 	if a == nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/internal/kms"
 )
@@ -21,6 +22,9 @@ func TestManagedKeyAppearsWhenItsAliasIsFirstUsed(t *testing.T) {
 		t.Run(s.operation, func(t *testing.T) {
 			w := newWorld(t)
 			u := w.as(alice)
+			if in, ok := s.make(u, "alias/aws/s3").(api.Input); !ok || in.Common().DryRun {
+				return // TestDryRunMakesNoManagedKey
+			}
 			u.createAlias(spareAlias, u.createKey())
 			for _, alias := range []string{"alias/aws/s3", u.arn("alias/aws/ebs")} {
 				if a := u.send(s.make(u, alias)); !a.accepted() {
@@ -31,6 +35,18 @@ func TestManagedKeyAppearsWhenItsAliasIsFirstUsed(t *testing.T) {
 				t.Errorf("%d keys, want 3", n)
 			}
 		})
+	}
+}
+
+func TestDryRunMakesNoManagedKey(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	a := u.send(&kmsapi.EncryptRequest{KeyId: new("alias/aws/s3"), Plaintext: []byte("x"), DryRun: new(true)})
+	if a.code != "NotFoundException" {
+		t.Errorf("got %s %s", a.code, a.message)
+	}
+	if n := len(w.readRecords().keys); n != 0 {
+		t.Errorf("a dry run made %d keys", n)
 	}
 }
 

@@ -23,6 +23,7 @@ type Call struct {
 	Region    string // the Region that the signature names, one that this server serves
 	RequestID string
 	Operation string
+	DryRun    bool      // nothing may change, and nothing may come into being
 	Now       time.Time // domain time, read once, so that a request happens at one moment
 	Event     *audit.Event
 }
@@ -95,6 +96,7 @@ func Define[In, Out any, T Target, PIn interface {
 		if err := decode(in); err != nil {
 			return nil, err
 		}
+		c.DryRun = in.Common().DryRun
 		// Handlers fill in defaults, so the parameters are written down at the end.
 		defer func() { c.Event.RequestParameters = in.AppendAudit(c.Event.RequestParameters[:0]) }()
 		if err := api.Check(in); err != nil {
