@@ -198,9 +198,15 @@ func (s *settings) openRoot(ctx context.Context, dir *dataDir, st store.Store) (
 		return nil, readErr
 	}
 	if !empty {
+		if key, err := root.OpenFile(path); err == nil {
+			return key, nil // another node that started at the same time has made both
+		}
 		return nil, &failure{err, "the data is sealed by this key and cannot be read without it: restore the file, or name it with --root-key-file"}
 	}
-	return root.CreateFile(path)
+	if key, err := root.CreateFile(path); !errors.Is(err, os.ErrExist) {
+		return key, err
+	}
+	return root.OpenFile(path)
 }
 
 func (s *settings) tls() (*tls.Config, error) {

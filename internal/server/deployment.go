@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -101,7 +102,11 @@ func createDeployment(ctx context.Context, c Config, st *store.Cached) (*deploym
 	if empty, err := Empty(ctx, st); err != nil {
 		return nil, nil, err
 	} else if !empty {
-		return nil, nil, ErrNoDeployment
+		// Another node may have made the deployment since it was looked for; if so it is there now.
+		if d, err := readDeployment(ctx, st); err != nil || d == nil {
+			return nil, nil, cmp.Or(err, ErrNoDeployment)
+		}
+		return openDeployment(ctx, c, st)
 	}
 	d := &deployment{Version: deploymentVersion, ID: uuid.New(), Dev: c.Dev, Account: c.Account, Created: time.Now().UTC()}
 	if d.Account == "" {

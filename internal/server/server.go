@@ -46,7 +46,7 @@ type Config struct {
 	Regions []string
 	// Administrator keeps the administrator's credentials, durably. Called at the first start in production.
 	Administrator func(account string, key iam.AccessKey) error
-	// Withdraw takes back what Administrator kept, because another node was first.
+	// Withdraw takes back what Administrator kept, because another node was first. Needed with it.
 	Withdraw func(accessKeyID string) error
 	Log      *slog.Logger
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,12 @@ func (s *site) config() server.Config {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.keys = append(s.keys, k)
+			return nil
+		},
+		Withdraw: func(id string) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.keys = slices.DeleteFunc(s.keys, func(k iam.AccessKey) bool { return k.ID == id })
 			return nil
 		},
 	}
@@ -215,6 +222,9 @@ func TestNodesThatStartTogetherAgree(t *testing.T) {
 		if err := n.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+	if len(s.keys) != 1 {
+		t.Errorf("%d administrators' keys were kept, want 1", len(s.keys))
 	}
 	if working != len(nodes) {
 		t.Errorf("%d log-ins worked, want one administrator's key on each of %d nodes", working, len(nodes))
@@ -451,5 +461,28 @@ func TestCookiesAreRefused(t *testing.T) {
 	r.Header.Set("Cookie", "a=b")
 	if status, _ := do(t, newSite(t).must(dev), r); status != http.StatusBadRequest {
 		t.Errorf("got %d", status)
+	}
+}
+
+// hiding is a store that another node fills between the first look for a deployment and the next.
+type hiding struct {
+	store.Store
+	once sync.Once
+}
+
+func (h *hiding) Get(ctx context.Context, key string) (r store.Record, err error) {
+	h.once.Do(func() { r = store.Record{Key: key} })
+	if r.Key != "" {
+		return r, nil
+	}
+	return h.Store.Get(ctx, key)
+}
+
+func TestNodeThatComesSecondByAMomentJoins(t *testing.T) {
+	s := newSite(t)
+	first := s.must(nil)
+	second := s.must(func(c *server.Config) { c.Store = &hiding{Store: c.Store} })
+	if second.Account() != first.Account() || len(s.keys) != 1 {
+		t.Errorf("accounts %s and %s, %d administrators", first.Account(), second.Account(), len(s.keys))
 	}
 }

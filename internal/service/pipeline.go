@@ -110,7 +110,7 @@ func (p *Pipeline) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out, err := p.run(r, x, requestID, &protocol)
 	if err != nil {
 		e := api.From(err)
-		if e.Status >= 500 {
+		if e.Status == http.StatusInternalServerError { // our own failures; that there is too much to do is none
 			p.Log.Error("request failed", "request_id", requestID, "error", err)
 		}
 		protocol.Fail(w, requestID, e)
