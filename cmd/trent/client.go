@@ -91,7 +91,7 @@ func configSection(profile string) string {
 	return "profile " + profile
 }
 
-// call signs and sends one administrative operation.
+// call signs and sends one administrative operation. out is an api.Empty if the operation has no answer.
 func (c *client) call(ctx context.Context, operation string, in api.Output, out api.Shape) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -118,6 +118,9 @@ func (c *client) call(ctx context.Context, operation string, in api.Output, out 
 	}
 	if reply.StatusCode != http.StatusOK {
 		return replyError(reply.StatusCode, text)
+	}
+	if _, none := out.(*api.Empty); none {
+		return nil
 	}
 	return api.Decode(text, out)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/trent-kms/trent/internal/audit"
 	"github.com/trent-kms/trent/internal/hsm"
 	"github.com/trent-kms/trent/internal/hsm/root"
+	"github.com/trent-kms/trent/internal/kms"
 	"github.com/trent-kms/trent/internal/server"
 	"github.com/trent-kms/trent/internal/store"
 	"github.com/trent-kms/trent/internal/store/bolt"
@@ -31,7 +32,9 @@ type settings struct {
 	listen, dataDir, config   string
 	store, rootKey, account   string
 	tlsCert, tlsKey, logLevel string
+	seed                      string
 	regions                   []string
+	seedKeys                  []kms.SeedKey
 }
 
 func serverCommand() *cobra.Command {
@@ -62,6 +65,7 @@ Every flag can also be set by an environment variable (--data-dir: TRENT_DATA_DI
 	f.StringVar(&s.rootKey, "root-key-file", "", "file with the root key (default DATA-DIR/root.key)")
 	f.StringVar(&s.account, "account", "", "account id of the first administrator (default: chosen at the first start)")
 	f.StringSliceVar(&s.regions, "region", nil, "Regions to serve (default "+defaultRegion+"; development: any)")
+	f.StringVar(&s.seed, "seed", "", "YAML file with keys that a development server begins with")
 	f.StringVar(&s.tlsCert, "tls-cert", "", "PEM file with the certificate chain")
 	f.StringVar(&s.tlsKey, "tls-key", "", "PEM file with the certificate's private key")
 	f.BoolVar(&s.plainHTTP, "insecure-plain-http", false, "allow HTTP without TLS on addresses other than loopback")
@@ -85,6 +89,8 @@ func (s *settings) check() error {
 		return usage("--account %q is not twelve digits", s.account)
 	case s.dev && s.dataDir == "" && s.rootKey != "":
 		return usage("--root-key-file needs --data-dir: in memory nothing outlives the server")
+	case !s.dev && s.seed != "":
+		return usage("--seed is for development: a production server chooses its keys itself")
 	case s.dev && s.store != "":
 		return usage("--store is for production; development keeps its records in memory or in --data-dir")
 	}
@@ -115,6 +121,11 @@ func serve(ctx context.Context, s *settings, stderr io.Writer) error {
 	certificate, err := s.tls()
 	if err != nil {
 		return err
+	}
+	if s.seed != "" {
+		if s.seedKeys, err = readSeed(s.seed, first(append(s.regions, defaultRegion)...)); err != nil {
+			return err
+		}
 	}
 	listener, err := net.Listen("tcp", s.listen)
 	if err != nil {
@@ -161,7 +172,7 @@ func (s *settings) open(ctx context.Context, dir *dataDir, addr string, stderr i
 	}
 	return server.New(ctx, server.Config{
 		Store: st, Engine: engine, Root: key, Dev: s.dev, Version: version, Account: s.account, Regions: s.regions,
-		Audit:         audit.Config{Dir: dir.audit(), Sync: sync},
+		Seed: s.seedKeys, Audit: audit.Config{Dir: dir.audit(), Sync: sync},
 		Administrator: dir.administrator(s, addr, stderr), Withdraw: dir.withdraw(stderr), Log: log,
 	})
 }
@@ -232,9 +243,12 @@ func explain(err error, s *settings) error {
 	hint := ""
 	var f *failure
 	var w *wrongUsage
+	var wrongKey *kms.SeedError
 	switch {
 	case errors.As(err, &f), errors.As(err, &w):
 		return err
+	case errors.As(err, &wrongKey):
+		return seedFailure(s.seed, wrongKey)
 	case errors.Is(err, store.ErrNewerFormat), errors.Is(err, hsm.ErrUnknownVersion):
 		hint = "a newer version of Trent wrote this data, which was left as it is: run that version"
 	case errors.Is(err, hsm.ErrRoot):

@@ -33,6 +33,15 @@ type Config struct {
 	Ready func(context.Context) bool
 	// Advanced is called after the clock was advanced, so that what has become due happens now. It must not block.
 	Advanced func()
+
+	// What a development server can do with its whole state. Shelf outlives the Service.
+	Shelf *Shelf
+	// Reset empties the server, and Restore makes records its state; both end the Service that they are called from.
+	// Restore fails with ErrSnapshot, and changes nothing, if the records are no state of a development server.
+	Reset   func(context.Context) error
+	Restore func(context.Context, []store.Put) error
+	// Snapshot returns the state, in the form that Restore takes.
+	Snapshot func(context.Context) ([]store.Record, error)
 }
 
 // Service implements the operations. Safe for concurrent use.
@@ -43,7 +52,7 @@ func New(c Config) *Service { return &Service{c} }
 
 // Operations is the service's table.
 func (s *Service) Operations() []service.Operation {
-	return []service.Operation{
+	return append(s.stateOperations(),
 		service.Define(service.Row[trentapi.AdvanceClockRequest, trentapi.AdvanceClockResponse, deployment]{
 			Name: "AdvanceClock", Resolve: target[trentapi.AdvanceClockRequest](s), Handle: s.advanceClock,
 			LogAnswer: func(out *trentapi.AdvanceClockResponse, _ deployment) []byte { return out.AppendAudit(nil) },
@@ -51,7 +60,7 @@ func (s *Service) Operations() []service.Operation {
 		service.Define(service.Row[trentapi.GetStatusRequest, trentapi.GetStatusResponse, deployment]{
 			Name: "GetStatus", ReadOnly: true, Resolve: target[trentapi.GetStatusRequest](s), Handle: s.getStatus,
 		}),
-	}
+	)
 }
 
 // deployment is what administration acts on: the whole of it, which belongs to one account.
@@ -169,9 +178,14 @@ func readOffset(ctx context.Context, st store.Store) (time.Duration, int64, erro
 	if err != nil || r.Revision == 0 {
 		return 0, 0, err
 	}
+	offset, err := decodeOffset(r.Value)
+	return offset, r.Revision, err
+}
+
+func decodeOffset(value []byte) (time.Duration, error) {
 	var c clockRecord
-	if err := json.Unmarshal(r.Value, &c, json.RejectUnknownMembers(true)); err != nil || c.Version != recordVersion || c.Offset < 0 || c.Offset > int64(maxOffset) {
-		return 0, 0, fmt.Errorf("admin: damaged or newer clock record (version %d, offset %d)", c.Version, c.Offset)
+	if err := json.Unmarshal(value, &c, json.RejectUnknownMembers(true)); err != nil || c.Version != recordVersion || c.Offset < 0 || c.Offset > int64(maxOffset) {
+		return 0, fmt.Errorf("admin: damaged or newer clock record (version %d, offset %d)", c.Version, c.Offset)
 	}
-	return time.Duration(c.Offset), r.Revision, nil
+	return time.Duration(c.Offset), nil
 }

@@ -23,8 +23,11 @@ type Access struct {
 // call it directly.
 var serviceManaged = map[string]bool{
 	"kms:DescribeKey": true, "kms:GetKeyPolicy": true, "kms:ListKeyPolicies": true, "kms:ListResourceTags": true,
-	"kms:ListAliases": true, "kms:Encrypt": true, "kms:Decrypt": true, "kms:ReEncryptFrom": true, "kms:ReEncryptTo": true,
+	"kms:ListAliases": true, "kms:GetKeyRotationStatus": true, "kms:ListKeyRotations": true, "kms:GetKeyLastUsage": true,
+	"kms:ListGrants": true, "kms:CreateGrant": true, "kms:RevokeGrant": true, "kms:RetireGrant": true,
+	"kms:Encrypt": true, "kms:Decrypt": true, "kms:ReEncryptFrom": true, "kms:ReEncryptTo": true,
 	"kms:GenerateDataKey": true, "kms:GenerateDataKeyWithoutPlaintext": true,
+	"kms:GenerateDataKeyPair": true, "kms:GenerateDataKeyPairWithoutPlaintext": true,
 }
 
 // Authorize returns nil if every access is allowed, else AccessDeniedException in AWS's words for the first that is not.

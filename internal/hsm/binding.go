@@ -15,12 +15,18 @@ type Binding struct {
 	Scope      string // the Region of a single-Region key, "*" for a multi-Region key
 	KeyID      string // a UUID, or "mrk-" and 32 hex digits; lower case
 	MaterialID string // 64 lower-case hex digits
+	// Spec and Usage are the key's, as the API names them (RSA_2048, SIGN_VERIFY): material made for one thing must not
+	// be used for another. Both are empty for the symmetric encryption keys, which are the only ones of their kind.
+	Spec, Usage string
 }
 
 // Key is key material as it is stored: opaque, and of use only to the HSM.
 type Key struct {
 	Binding
 	Wrapped []byte
+	// Public is the public key of a key pair, sealed, so that nobody can put another in its place. It outlives Wrapped
+	// when imported material is deleted.
+	Public []byte
 }
 
 // identity is how a ciphertext names the key that made it: the account, key id and material id of a Binding, in binary.
@@ -97,10 +103,15 @@ func (id binaryKeyID) String() string {
 	return ""
 }
 
-// bound encodes b as what wrapped material is bound to: four strings, each with its length.
+// bound encodes b as what wrapped material is bound to: four strings, each with its length, and two more for anything
+// but symmetric encryption keys.
 func (b Binding) bound() []byte {
+	parts := []string{b.Account, b.Scope, b.KeyID, b.MaterialID, b.Spec, b.Usage}
+	if b.Spec == "" {
+		parts = parts[:4]
+	}
 	var out []byte
-	for _, s := range []string{b.Account, b.Scope, b.KeyID, b.MaterialID} {
+	for _, s := range parts {
 		out = appendString(out, s)
 	}
 	return out

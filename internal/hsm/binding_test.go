@@ -31,7 +31,7 @@ func TestKeyIDsAreUUIDsOrMultiRegionIDs(t *testing.T) {
 
 // brokenBindings are bindings that cannot belong to a record.
 func brokenBindings() map[string]Binding {
-	good := Binding{testAccount, "eu-central-1", testUUID, strings.Repeat("0a", 32)}
+	good := Binding{Account: testAccount, Scope: "eu-central-1", KeyID: testUUID, MaterialID: strings.Repeat("0a", 32)}
 	change := func(f func(*Binding)) Binding {
 		b := good
 		f(&b)

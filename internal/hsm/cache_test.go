@@ -110,7 +110,7 @@ func TestPlaintextAndCiphertextStayTheCallers(t *testing.T) {
 func TestHSMDoesNotPrintItsKeys(t *testing.T) {
 	h := newTestHSM(t)
 	material := [32]byte([]byte("0123456789abcdefghijklmnopqrstuv"))
-	k, err := h.wrapMaterial(testBinding(), &material)
+	k, err := h.wrapMaterial(testBinding(), material[:])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,5 +127,24 @@ func TestHSMDoesNotPrintItsKeys(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestForget(t *testing.T) {
+	h, k := newTestKey(t)
+	if _, err := h.Encrypt(t.Context(), k, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	salt, _ := envelopeSalt(k.Wrapped)
+	if _, cached := h.cache.entries.GetIfPresent(salt); !cached {
+		t.Fatal("the key is not cached")
+	}
+	h.Forget(k)
+	h.Forget(Key{}) // of nothing
+	if _, cached := h.cache.entries.GetIfPresent(salt); cached {
+		t.Error("the key is still cached")
+	}
+	if _, err := h.Encrypt(t.Context(), k, nil, nil); err != nil {
+		t.Errorf("a key that was forgotten by mistake: %v", err)
 	}
 }

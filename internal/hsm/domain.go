@@ -56,29 +56,38 @@ func sealDomain(ctx context.Context, r root.Root, deployment string, rows []byte
 }
 
 func openDomain(ctx context.Context, r root.Root, deployment string, blob []byte) (domainKeys, error) {
+	rows, err := unsealDomain(ctx, r, deployment, blob)
+	if err != nil {
+		return domainKeys{}, err
+	}
+	defer clear(rows)
+	return parseDomain(rows)
+}
+
+// unsealDomain returns the rows of a blob, which the caller clears.
+func unsealDomain(ctx context.Context, r root.Root, deployment string, blob []byte) ([]byte, error) {
 	if len(blob) > 0 && blob[0] > domainFormat {
-		return domainKeys{}, newer("domain keys", blob[0], domainFormat)
+		return nil, newer("domain keys", blob[0], domainFormat)
 	}
 	if len(blob) < domainHeadSize || blob[0] != domainFormat {
-		return domainKeys{}, fmt.Errorf("%w: domain keys are damaged", ErrWrapped)
+		return nil, fmt.Errorf("%w: domain keys are damaged", ErrWrapped)
 	}
 	sealed := blob[domainHeadSize:]
 	if sum := sha256.Sum256(sealed); !bytes.Equal(sum[:domainSumSize], blob[1:domainHeadSize]) {
-		return domainKeys{}, fmt.Errorf("%w: domain keys are damaged", ErrWrapped)
+		return nil, fmt.Errorf("%w: domain keys are damaged", ErrWrapped)
 	}
 	rows, err := r.Unseal(ctx, domainPurpose+deployment, sealed)
 	switch {
 	case errors.Is(err, root.ErrOther):
-		return domainKeys{}, fmt.Errorf("%w: %w", ErrRoot, err)
+		return nil, fmt.Errorf("%w: %w", ErrRoot, err)
 	case errors.Is(err, root.ErrSealed): // by this root, and intact as far as the checksum tells
-		return domainKeys{}, fmt.Errorf("%w: the deployment record does not belong to these domain keys, or is damaged: %w", ErrWrapped, err)
+		return nil, fmt.Errorf("%w: the deployment record does not belong to these domain keys, or is damaged: %w", ErrWrapped, err)
 	case errors.Is(err, root.ErrUnknownVersion):
-		return domainKeys{}, fmt.Errorf("%w: domain keys: %w", ErrWrapped, err)
+		return nil, fmt.Errorf("%w: domain keys: %w", ErrWrapped, err)
 	case err != nil: // a remote root that does not answer says nothing about the blob
-		return domainKeys{}, fmt.Errorf("unsealing domain keys: %w", err)
+		return nil, fmt.Errorf("unsealing domain keys: %w", err)
 	}
-	defer clear(rows)
-	return parseDomain(rows)
+	return rows, nil
 }
 
 // parseDomain reads rows in ascending order of version, the current one last.

@@ -28,26 +28,44 @@ func (h *HSM) Decrypt(_ context.Context, k Key, context map[string]string, ciphe
 	return u.decrypt(context, ciphertext)
 }
 
+// Side is one side of ReEncrypt: a key and how it is used.
+type Side struct {
+	Key
+	Algorithm string            // of a key pair; "" for symmetric keys
+	Context   map[string]string // of a symmetric key
+}
+
 // ReEncrypt decrypts a ciphertext of from and encrypts its plaintext under to. The plaintext does not leave the HSM.
-// Errors are those of Decrypt and Encrypt.
-func (h *HSM) ReEncrypt(_ context.Context, from Key, fromContext map[string]string, ciphertext []byte, to Key, toContext map[string]string) ([]byte, error) {
-	source, err := h.unwrap(from)
+// Errors are those of Decrypt and Encrypt, or of DecryptAsymmetric and EncryptAsymmetric.
+func (h *HSM) ReEncrypt(_ context.Context, from Side, ciphertext []byte, to Side) ([]byte, error) {
+	source, err := h.unwrap(from.Key)
 	if err != nil {
 		return nil, err
 	}
-	destination, err := h.unwrap(to)
+	destination, err := h.unwrap(to.Key)
 	if err != nil {
 		return nil, err
 	}
-	plaintext, err := source.decrypt(fromContext, ciphertext)
+	var plaintext []byte
+	if source.pair != nil {
+		plaintext, err = source.decryptAsymmetric(from.Algorithm, ciphertext)
+	} else {
+		plaintext, err = source.decrypt(from.Context, ciphertext)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer clear(plaintext)
-	return destination.encrypt(toContext, plaintext)
+	if destination.pair != nil {
+		return destination.encryptAsymmetric(to.Algorithm, plaintext)
+	}
+	return destination.encrypt(to.Context, plaintext)
 }
 
 func (u *unwrapped) encrypt(context map[string]string, plaintext []byte) ([]byte, error) {
+	if u.key == nil {
+		return nil, u.unfit()
+	}
 	if len(plaintext) > MaxPlaintext {
 		return nil, fmt.Errorf("%w: plaintext of %d bytes", ErrInput, len(plaintext))
 	}
@@ -57,6 +75,9 @@ func (u *unwrapped) encrypt(context map[string]string, plaintext []byte) ([]byte
 // decrypt compares the prefix before it spends anything: it is public, so that its comparison takes less time than a
 // wrong tag tells nobody anything new.
 func (u *unwrapped) decrypt(context map[string]string, ciphertext []byte) ([]byte, error) {
+	if u.key == nil {
+		return nil, u.unfit()
+	}
 	if !wellFormed(ciphertext) || !bytes.HasPrefix(ciphertext, u.prefix[:]) {
 		return nil, ErrCiphertext
 	}

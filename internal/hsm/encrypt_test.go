@@ -109,7 +109,7 @@ func TestOneKeyCannotDecryptForAnother(t *testing.T) {
 	material := [32]byte{1, 2, 3}
 	var keys []Key
 	for _, b := range []Binding{base, otherAccount, otherKey, multiRegion} {
-		k, err := h.wrapMaterial(b, &material)
+		k, err := h.wrapMaterial(b, material[:])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,25 +168,25 @@ func TestReEncryptChangesKeyAndContext(t *testing.T) {
 	old, new := map[string]string{"tenant": "blue"}, map[string]string{"tenant": "red"}
 	ciphertext := encrypt(t, h, from, old, "secret")
 
-	moved, err := h.ReEncrypt(t.Context(), from, old, ciphertext, to, new)
+	moved, err := h.ReEncrypt(t.Context(), Side{Key: from, Context: old}, ciphertext, Side{Key: to, Context: new})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := h.Decrypt(t.Context(), to, new, moved); err != nil || string(got) != "secret" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if got, err := h.ReEncrypt(t.Context(), from, new, ciphertext, to, new); err != ErrCiphertext || got != nil {
+	if got, err := h.ReEncrypt(t.Context(), Side{Key: from, Context: new}, ciphertext, Side{Key: to, Context: new}); err != ErrCiphertext || got != nil {
 		t.Errorf("wrong source context: got %x, %v; want ErrCiphertext", got, err)
 	}
-	if got, err := h.ReEncrypt(t.Context(), to, old, ciphertext, from, new); err != ErrCiphertext || got != nil {
+	if got, err := h.ReEncrypt(t.Context(), Side{Key: to, Context: old}, ciphertext, Side{Key: from, Context: new}); err != ErrCiphertext || got != nil {
 		t.Errorf("wrong source key: got %x, %v; want ErrCiphertext", got, err)
 	}
 	damaged := to.clone()
 	damaged.Wrapped[40] ^= 1
-	if got, err := h.ReEncrypt(t.Context(), from, old, ciphertext, damaged, new); !errors.Is(err, ErrWrapped) || got != nil {
+	if got, err := h.ReEncrypt(t.Context(), Side{Key: from, Context: old}, ciphertext, Side{Key: damaged, Context: new}); !errors.Is(err, ErrWrapped) || got != nil {
 		t.Errorf("damaged destination: got %x, %v; want ErrWrapped", got, err)
 	}
-	if got, err := h.ReEncrypt(t.Context(), damaged, old, ciphertext, from, new); !errors.Is(err, ErrWrapped) || got != nil {
+	if got, err := h.ReEncrypt(t.Context(), Side{Key: damaged, Context: old}, ciphertext, Side{Key: from, Context: new}); !errors.Is(err, ErrWrapped) || got != nil {
 		t.Errorf("damaged source: got %x, %v; want ErrWrapped", got, err)
 	}
 }
@@ -265,7 +265,7 @@ func FuzzDecrypt(f *testing.F) {
 			}
 			return
 		}
-		id, err := Binding{header.Account, "*", header.KeyID, header.MaterialID}.identity()
+		id, err := Binding{Account: header.Account, Scope: "*", KeyID: header.KeyID, MaterialID: header.MaterialID}.identity()
 		if err != nil || !bytes.Equal(id[:], ciphertext[1:checksumAt]) {
 			t.Errorf("%x: header %+v encodes to %x, %v", ciphertext, header, id, err)
 		}

@@ -21,22 +21,22 @@ type kind byte
 const (
 	kindMaterial kind = 1 // 32 bytes of symmetric key material
 	kindSecret   kind = 2 // any other secret
+	kindKeyPair  kind = 3 // a private key
+	kindMAC      kind = 4 // an HMAC key
+	kindPublic   kind = 5 // a public key: no secret, but nobody may exchange it
 )
 
-// label is the label of the SP 800-108 derivation from the domain key.
-func (k kind) label() string {
-	if k == kindMaterial {
-		return "trent/key-material/1"
-	}
-	return "trent/secret/1"
+// kinds has the label of the SP 800-108 derivation from the domain key, and the name of each kind in errors.
+var kinds = map[kind]struct{ label, name string }{
+	kindMaterial: {"trent/key-material/1", "key material"},
+	kindSecret:   {"trent/secret/1", "sealed secret"},
+	kindKeyPair:  {"trent/key-pair/1", "private key"},
+	kindMAC:      {"trent/mac-key/1", "HMAC key"},
+	kindPublic:   {"trent/public-key/1", "public key"},
 }
 
-func (k kind) String() string {
-	if k == kindMaterial {
-		return "key material"
-	}
-	return "sealed secret"
-}
+func (k kind) label() string  { return kinds[k].label }
+func (k kind) String() string { return kinds[k].name }
 
 // wrap seals secret under the current domain key.
 func (d domainKeys) wrap(k kind, bound, secret []byte) []byte {

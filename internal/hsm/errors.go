@@ -3,6 +3,7 @@ package hsm
 import (
 	"errors"
 
+	"github.com/trent-kms/trent/internal/hsm/keypair"
 	"github.com/trent-kms/trent/internal/hsm/root"
 )
 
@@ -20,4 +21,14 @@ var (
 	ErrUnknownVersion = root.ErrUnknownVersion
 	// ErrInput says that an argument is outside its documented limits. Callers check requests first, so it is their bug.
 	ErrInput = errors.New("hsm: argument out of limits")
+	// ErrSignature says that a signature is not this message's under this key, whatever is wrong with it.
+	ErrSignature = keypair.ErrSignature
+	// ErrMAC says that a message authentication code is not this message's under this key.
+	ErrMAC = errors.New("hsm: wrong message authentication code")
+	// ErrPublicKey says that a peer's public key is malformed or on another curve.
+	ErrPublicKey = keypair.ErrPublicKey
+	// ErrMaterial says that key material from outside is not a key of the spec that it is for.
+	ErrMaterial = errors.New("hsm: wrong key material")
+	// ErrNotApproved says that the program runs in FIPS 140-3 mode, which does not serve the spec or algorithm.
+	ErrNotApproved = keypair.ErrNotApproved
 )

@@ -81,7 +81,7 @@ func TestMaterialIDDependsOnMaterialAndKeyIDAlone(t *testing.T) {
 func TestMaterialIsNotInWhatIsStored(t *testing.T) {
 	h := newTestHSM(t)
 	material := [32]byte([]byte("0123456789abcdefghijklmnopqrstuv"))
-	k, err := h.wrapMaterial(testBinding(), &material)
+	k, err := h.wrapMaterial(testBinding(), material[:])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ type goldenSecret struct {
 }
 
 func (k goldenKey) key(t testing.TB) Key {
-	return Key{Binding{k.Account, k.Scope, k.KeyID, k.MaterialID}, unhex(t, k.Wrapped)}
+	return Key{Binding: Binding{Account: k.Account, Scope: k.Scope, KeyID: k.KeyID, MaterialID: k.MaterialID}, Wrapped: unhex(t, k.Wrapped)}
 }
 
 func readGolden(t testing.TB) golden {

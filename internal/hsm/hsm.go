@@ -27,7 +27,9 @@ type Config struct {
 	// Domain is what Create returned for this deployment. A new deployment has none: Create it and store it first. Open
 	// refuses nil, because domain keys that nobody has stored would take everything with them.
 	Domain []byte
-	// CacheEntries bounds how many unwrapped keys are kept in memory, about 1.3 kB each. 0 means DefaultCacheEntries.
+	// CacheEntries bounds the unwrapped keys that are kept in memory: how many symmetric and HMAC keys, of about 1.3 kB
+	// each. Key pairs count for as many as they take room: 2 on a curve, 16 with RSA or ML-KEM, 64 with ML-DSA. 0 means
+	// DefaultCacheEntries.
 	CacheEntries int
 }
 
@@ -35,6 +37,7 @@ type Config struct {
 type HSM struct {
 	domain domainKeys
 	cache  *keyCache
+	rsa    rsaPool
 }
 
 // Create makes the first domain key of a new deployment and returns it sealed by r. The caller stores it durably before
@@ -79,5 +82,5 @@ func Open(ctx context.Context, c Config) (*HSM, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key cache: %w", err)
 	}
-	return &HSM{domain: keys, cache: cache}, nil
+	return &HSM{domain: keys, cache: cache, rsa: newRSAPool()}, nil
 }

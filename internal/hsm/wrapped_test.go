@@ -43,7 +43,7 @@ func TestMaterialMovedToAnotherRecordDoesNotOpen(t *testing.T) {
 		}
 	}
 	for name, b := range brokenBindings() {
-		if err := use(t, h, Key{b, k.Wrapped}); !errors.Is(err, ErrInput) {
+		if err := use(t, h, Key{Binding: b, Wrapped: k.Wrapped}); !errors.Is(err, ErrInput) {
 			t.Errorf("%s: got %v, want ErrInput", name, err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestMaterialOfAWrongLengthIsRefused(t *testing.T) {
 	for _, size := range []int{0, 16, 31, 33, 64} {
 		b := testBinding()
 		b.MaterialID = strings.Repeat("0a", 32)
-		k := Key{b, h.domain.wrap(kindMaterial, b.bound(), make([]byte, size))}
+		k := Key{Binding: b, Wrapped: h.domain.wrap(kindMaterial, b.bound(), make([]byte, size))}
 		if err := use(t, h, k); err != ErrWrapped {
 			t.Errorf("%d bytes: got %v, want ErrWrapped", size, err)
 		}
@@ -147,7 +147,7 @@ func TestSecretsAndMaterialDoNotOpenAsEachOther(t *testing.T) {
 	}
 	for _, kind := range []kind{kindMaterial, kindSecret} {
 		blob[1] = byte(kind)
-		if err := use(t, h, Key{k.Binding, blob}); err != ErrWrapped {
+		if err := use(t, h, Key{Binding: k.Binding, Wrapped: blob}); err != ErrWrapped {
 			t.Errorf("a secret of kind %d opens as material: %v", kind, err)
 		}
 	}

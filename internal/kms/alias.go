@@ -118,7 +118,7 @@ func (s *Service) resolveAlias(ctx context.Context, c *service.Call, name string
 		return t, err
 	}
 	r := ref{account: c.Caller.Account, region: c.Region, id: t.alias.Target}
-	k, revision, err := s.get(ctx, c, r.account, r.region, r.id)
+	k, revision, err := s.get(ctx, c.Now, r.account, r.region, r.id)
 	if err != nil {
 		return nil, err
 	}
@@ -212,17 +212,6 @@ func (s *Service) updateAlias(ctx context.Context, c *service.Call, _ *kmsapi.Up
 	return s.pointAlias(ctx, c, t, &a)
 }
 
-// family is what two keys must have in common to share an alias: symmetric, asymmetric or HMAC.
-func family(spec kmsapi.KeySpec) string {
-	switch {
-	case spec == kmsapi.KeySpecSymmetricDefault:
-		return "symmetric"
-	case strings.HasPrefix(string(spec), "HMAC_"):
-		return "hmac"
-	}
-	return "asymmetric"
-}
-
 // pointAlias writes an alias and the key records on both sides.
 func (s *Service) pointAlias(ctx context.Context, c *service.Call, t *aliasChange, a *Alias) (*api.Empty, error) {
 	path := aliasPath(c.Caller.Account, c.Region, t.name)
@@ -233,7 +222,7 @@ func (s *Service) pointAlias(ctx context.Context, c *service.Call, t *aliasChang
 	txn := store.Txn{Checks: []store.Check{{Key: path, Revision: t.aliasRevision}}, Puts: []store.Put{p}}
 	if t.from == nil || t.from.key.ID != t.to.key.ID {
 		if t.from != nil {
-			if err := s.put(&txn, withoutAlias(t.from.key, t.name), t.from.revision); err != nil {
+			if err := s.put(&txn, t.from.key, withoutAlias(t.from.key, t.name), t.from.revision); err != nil {
 				return nil, err
 			}
 		}
@@ -243,7 +232,7 @@ func (s *Service) pointAlias(ctx context.Context, c *service.Call, t *aliasChang
 		}
 		at, _ := slices.BinarySearch(to.Aliases, t.name)
 		to.Aliases = slices.Insert(to.Aliases, at, t.name)
-		if err := s.put(&txn, to, t.to.revision); err != nil {
+		if err := s.put(&txn, t.to.key, to, t.to.revision); err != nil {
 			return nil, err
 		}
 	}
@@ -253,7 +242,7 @@ func (s *Service) pointAlias(ctx context.Context, c *service.Call, t *aliasChang
 func (s *Service) deleteAlias(ctx context.Context, c *service.Call, _ *kmsapi.DeleteAliasRequest, t *aliasChange) (*api.Empty, error) {
 	path := aliasPath(c.Caller.Account, c.Region, t.name)
 	txn := store.Txn{Checks: []store.Check{{Key: path, Revision: t.aliasRevision}}, Deletes: []string{path}}
-	if err := s.put(&txn, withoutAlias(t.from.key, t.name), t.from.revision); err != nil {
+	if err := s.put(&txn, t.from.key, withoutAlias(t.from.key, t.name), t.from.revision); err != nil {
 		return nil, err
 	}
 	return &api.Empty{}, s.commit(ctx, txn)
@@ -307,7 +296,7 @@ func (s *Service) listAliases(ctx context.Context, c *service.Call, in *kmsapi.L
 		if err != nil {
 			return false, err
 		}
-		k, _, err := s.get(ctx, c, c.Caller.Account, c.Region, a.Target)
+		k, _, err := s.get(ctx, c.Now, c.Caller.Account, c.Region, a.Target)
 		if err != nil || k == nil {
 			return false, err
 		}

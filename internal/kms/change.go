@@ -9,9 +9,23 @@ import (
 	"github.com/trent-kms/trent/internal/store"
 )
 
-// enableKey makes a key usable. An enabled key stays as it is.
+// enableKey makes a key usable. An enabled key stays as it is. A rotation that came due while the key could not be used
+// happens now, and the next one a period later (KMS Developer Guide, "Rotating KMS keys").
 func (s *Service) enableKey(ctx context.Context, c *service.Call, _ *kmsapi.EnableKeyRequest, t *keyTarget) (*api.Empty, error) {
-	return s.setState(ctx, t, kmsapi.KeyStateEnabled)
+	if t.key.State == kmsapi.KeyStateEnabled || !t.key.dueAt(c.Now) || t.key.replica() {
+		return s.setState(ctx, t, kmsapi.KeyStateEnabled)
+	}
+	m, err := s.nextMaterial(ctx, t.key, c.Now, kmsapi.RotationTypeAutomatic)
+	if err != nil {
+		return nil, err
+	}
+	schedule := t.key.Rotation
+	schedule.Next = c.Now.Add(days(schedule.Period))
+	return &api.Empty{}, s.rotate(ctx, c.Now, t, schedule, []Material{m}, func(k *Key) {
+		if k.Region == c.Region {
+			k.State = kmsapi.KeyStateEnabled
+		}
+	})
 }
 
 // disableKey makes a key refuse cryptographic use. A disabled key stays as it is.

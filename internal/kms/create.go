@@ -2,35 +2,31 @@ package kms
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
+	"github.com/trent-kms/trent/internal/hsm"
 	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/internal/store"
 	"github.com/trent-kms/trent/internal/uuid"
 )
 
-// createKey makes a symmetric encryption key in the caller's account and the Region of the request.
-func (s *Service) createKey(ctx context.Context, c *service.Call, in *kmsapi.CreateKeyRequest, _ service.Own) (*kmsapi.CreateKeyResponse, error) {
-	if err := createDefaults(in); err != nil {
+// createKey makes a key in the caller's account and the Region of the request. One of origin EXTERNAL waits for its
+// material.
+func (s *Service) createKey(ctx context.Context, c *service.Call, in *createKeyRequest, _ service.Own) (*kmsapi.CreateKeyResponse, error) {
+	if err := s.checkCustom(in); err != nil {
 		return nil, err
 	}
-	if err := buildable(in); err != nil {
+	k, err := s.newKey(ctx, c, in)
+	if err != nil {
 		return nil, err
 	}
-	k := &Key{
-		Version: recordVersion, Account: c.Caller.Account, Region: c.Region, ID: uuid.New(), Created: c.Now,
-		Description: *in.Description, Spec: *in.KeySpec, Usage: *in.KeyUsage, Origin: *in.Origin, State: kmsapi.KeyStateEnabled,
-	}
-	var err error
-	if k.Tags, err = newTags(in.Tags); err != nil {
-		return nil, err
-	}
-	if in.Policy != nil {
-		if err := checkPolicy(c, k, *in.Policy, isTrue(in.BypassPolicyLockoutSafetyCheck)); err != nil {
+	if in.custom.id != nil {
+		if err := s.checkFree(ctx, c, k); err != nil {
 			return nil, err
 		}
-		k.Policy = *in.Policy
 	}
 	var t store.Txn
 	if err := s.addKey(ctx, &t, k); err != nil {
@@ -43,14 +39,56 @@ func (s *Service) createKey(ctx context.Context, c *service.Call, in *kmsapi.Cre
 	return &kmsapi.CreateKeyResponse{KeyMetadata: k.metadata(c.Now)}, nil
 }
 
-// addKey gives a new key its first material and adds its record to a transaction.
-func (s *Service) addKey(ctx context.Context, t *store.Txn, k *Key) error {
-	made, err := s.hsm.GenerateKey(ctx, k.binding())
-	if err != nil {
-		return err
+// newKey is the key that a request describes, without material unless the request brings it along.
+func (s *Service) newKey(ctx context.Context, c *service.Call, in *createKeyRequest) (*Key, error) {
+	if err := createDefaults(&in.CreateKeyRequest); err != nil {
+		return nil, at("usage", err)
 	}
-	k.Materials = []Material{{ID: made.MaterialID, Wrapped: made.Wrapped, Created: k.Created}}
-	return s.put(t, k, 0)
+	if err := buildable(&in.CreateKeyRequest); err != nil {
+		return nil, at("spec, usage and origin", err)
+	}
+	k := &Key{
+		Version: recordVersion, Account: c.Caller.Account, Region: c.Region, ID: uuid.New(), Created: c.Now,
+		Description: *in.Description, Spec: *in.KeySpec, Usage: *in.KeyUsage, Origin: *in.Origin, State: kmsapi.KeyStateEnabled,
+		Materials: []Material{},
+	}
+	if *in.MultiRegion {
+		k.ID, k.MultiRegion = "mrk-"+strings.ReplaceAll(k.ID, "-", ""), &MultiRegion{Primary: c.Region}
+	}
+	if err := s.customize(ctx, k, in.custom); err != nil {
+		return nil, err
+	}
+	var err error
+	if k.Tags, err = newTags(in.Tags); err != nil {
+		return nil, at("tags", err)
+	}
+	if in.Policy != nil {
+		if err := checkPolicy(c, k, *in.Policy, isTrue(in.BypassPolicyLockoutSafetyCheck)); err != nil {
+			return nil, at("policy", err)
+		}
+		k.Policy = *in.Policy
+	}
+	return k, nil
+}
+
+// addKey gives a new key its first material, if it has none, and adds its record to a transaction.
+func (s *Service) addKey(ctx context.Context, t *store.Txn, k *Key) error {
+	if !k.external() && len(k.Materials) == 0 {
+		made, err := s.hsm.GenerateKey(ctx, k.binding())
+		if err != nil {
+			return unsupported(err)
+		}
+		k.Materials = []Material{newMaterial(made, k.Created)}
+	}
+	return s.put(t, nil, k, 0)
+}
+
+// unsupported is the answer to a spec or algorithm that FIPS 140-3 mode does not serve.
+func unsupported(err error) error {
+	if errors.Is(err, hsm.ErrNotApproved) {
+		return kmsapi.UnsupportedOperationException("This server runs in FIPS 140-3 mode, which does not allow it: %s.", err)
+	}
+	return err
 }
 
 // createDefaults fills in what the caller left out, so that the audit record shows what was made. Both names of the spec
@@ -79,20 +117,18 @@ func createDefaults(in *kmsapi.CreateKeyRequest) error {
 	return nil
 }
 
-// buildable refuses what this version cannot make yet, and what nobody can make.
+// buildable refuses what cannot be made.
 func buildable(in *kmsapi.CreateKeyRequest) error {
-	store := in.CustomKeyStoreId != nil
+	_, fits := algorithmsOf(*in.KeySpec, *in.KeyUsage)
 	switch {
-	case *in.KeySpec == kmsapi.KeySpecSymmetricDefault && *in.KeyUsage != kmsapi.KeyUsageTypeEncryptDecrypt:
+	case !fits:
 		return api.ValidationException("KeyUsage %s is not compatible with KeySpec %s", *in.KeyUsage, *in.KeySpec)
-	case *in.KeySpec != kmsapi.KeySpecSymmetricDefault:
-		return kmsapi.UnsupportedOperationException("KeySpec %s is not built in this version of Trent.", *in.KeySpec)
-	case *in.Origin != kmsapi.OriginTypeAwsKms:
+	case *in.Origin == kmsapi.OriginTypeAwsCloudhsm, *in.Origin == kmsapi.OriginTypeExternalKeyStore:
 		return kmsapi.UnsupportedOperationException("Origin %s is not built in this version of Trent.", *in.Origin)
-	case store || in.XksKeyId != nil:
+	case *in.Origin == kmsapi.OriginTypeExternal && isPostQuantum(*in.KeySpec):
+		return kmsapi.UnsupportedOperationException("KeySpec %s is not supported for Origin %s", *in.KeySpec, *in.Origin)
+	case in.CustomKeyStoreId != nil || in.XksKeyId != nil:
 		return api.ValidationException("CustomKeyStoreId and XksKeyId are valid only for keys in a custom key store.")
-	case *in.MultiRegion:
-		return kmsapi.UnsupportedOperationException("Multi-Region keys are not built in this version of Trent.")
 	}
 	return nil
 }

@@ -17,33 +17,61 @@ const (
 	defaultPendingWindowDays = 30
 )
 
+// days is a number of days as the API counts them: of 24 hours.
+func days(n int32) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
 // scheduleKeyDeletion starts the waiting period. From its end on the key does not exist, whether or not the sweeper has
-// come by.
+// come by. A primary key waits for its replicas first.
 func (s *Service) scheduleKeyDeletion(ctx context.Context, c *service.Call, in *kmsapi.ScheduleKeyDeletionRequest, t *keyTarget) (*kmsapi.ScheduleKeyDeletionResponse, error) {
 	fill(&in.PendingWindowInDays, defaultPendingWindowDays)
-	days := *in.PendingWindowInDays
-	if days < minPendingWindowDays || days > maxPendingWindowDays {
+	window := *in.PendingWindowInDays
+	if window < minPendingWindowDays || window > maxPendingWindowDays {
 		return nil, api.ValidationException("PendingWindowInDays must be between %d and %d (inclusive).", minPendingWindowDays, maxPendingWindowDays)
 	}
-	k := t.key.clone()
-	k.State = kmsapi.KeyStatePendingDeletion
-	k.DeleteAt = c.Now.Add(time.Duration(days) * 24 * time.Hour)
-	var txn store.Txn
-	txn.Puts = append(txn.Puts, store.Put{Key: k.deletionPath()})
-	if err := s.save(ctx, t, k, txn); err != nil {
+	at := c.Now.Add(days(window))
+	waits := t.key.primary() && len(t.key.MultiRegion.replicasAt(c.Now)) > 0
+	k, err := s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) {
+		switch {
+		case k.Region != c.Region: // a relative
+		case waits:
+			k.State, k.Window = kmsapi.KeyStatePendingReplicaDeletion, window
+		default:
+			k.State, k.DeleteAt = kmsapi.KeyStatePendingDeletion, at
+		}
+		if t.key.replica() {
+			k.MultiRegion.schedule(c.Region, at)
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
-	return &kmsapi.ScheduleKeyDeletionResponse{
-		KeyId: new(k.ARN()), DeletionDate: &k.DeleteAt, KeyState: &k.State, PendingWindowInDays: &days,
-	}, nil
+	out := &kmsapi.ScheduleKeyDeletionResponse{KeyId: new(k.ARN()), KeyState: &k.State, PendingWindowInDays: &window}
+	if k.State == kmsapi.KeyStatePendingDeletion {
+		out.DeletionDate = &k.DeleteAt
+	}
+	return out, nil
+}
+
+// schedule notes when a replica ceases to exist; zero: not decided.
+func (m *MultiRegion) schedule(region string, at time.Time) {
+	for i := range m.Replicas {
+		if m.Replicas[i].Region == region {
+			m.Replicas[i].DeleteAt = at
+		}
+	}
 }
 
 // cancelKeyDeletion ends the waiting period; the key is disabled afterwards.
 func (s *Service) cancelKeyDeletion(ctx context.Context, c *service.Call, _ *kmsapi.CancelKeyDeletionRequest, t *keyTarget) (*kmsapi.CancelKeyDeletionResponse, error) {
-	k := t.key.clone()
-	k.State, k.DeleteAt = kmsapi.KeyStateDisabled, time.Time{}
-	txn := store.Txn{Deletes: []string{t.key.deletionPath()}}
-	if err := s.save(ctx, t, k, txn); err != nil {
+	k, err := s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) {
+		if k.Region == c.Region {
+			k.State, k.DeleteAt, k.Window = kmsapi.KeyStateDisabled, time.Time{}, 0
+		}
+		if t.key.replica() {
+			k.MultiRegion.schedule(c.Region, time.Time{})
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &kmsapi.CancelKeyDeletionResponse{KeyId: new(k.ARN())}, nil

@@ -292,8 +292,8 @@ func TestSweepReadsOnlyWhatIsDue(t *testing.T) {
 			t.Errorf("key %s is left", id)
 		}
 	}
-	if all.keys[u.keyPath(later)] == nil || len(all.deletions) != 1 {
-		t.Errorf("the key that is due later, or its place in the line, is gone: %v", all.deletions)
+	if all.keys[u.keyPath(later)] == nil || len(all.indexes) != 1 {
+		t.Errorf("the key that is due later, or its place in the line, is gone: %v", all.indexes)
 	}
 }
 
@@ -328,8 +328,8 @@ func TestSweepGoesOnAfterAnError(t *testing.T) {
 		t.Errorf("got %v, want an error that names key %s", err, ids[0])
 	}
 	put(good.Value)
-	if all := u.readRecords(); len(all.keys) != 1 || len(all.deletions) != 1 {
-		t.Errorf("%d keys and %d deletions are left, want 1", len(all.keys), len(all.deletions))
+	if all := u.readRecords(); len(all.keys) != 1 || len(all.indexes) != 1 {
+		t.Errorf("%d keys and %d deletions are left, want 1", len(all.keys), len(all.indexes))
 	}
 }
 
@@ -345,7 +345,7 @@ func TestSweepAfterStoreFaults(t *testing.T) {
 		if err := b.Sweep(t.Context()); err != nil {
 			t.Errorf("%+v: the second sweep: %v", f, err)
 		}
-		if all := u.readRecords(); len(all.keys)+len(all.deletions) != 0 {
+		if all := u.readRecords(); len(all.keys)+len(all.indexes) != 0 {
 			t.Errorf("%+v: left: %v", f, all)
 		}
 	}
@@ -369,7 +369,7 @@ func TestDestructionWaits(t *testing.T) {
 	}
 	b, u, ids := due(t, 1, 24*time.Hour)
 	for _, damaged := range []string{"x", `{"v":2}`, `{"v":1,"new":1}`, `{}`} {
-		path := mapKeys(u.readRecords().deletions)[0]
+		path := mapKeys(u.readRecords().indexes)[0]
 		commit(t, u.store, store.Txn{Puts: []store.Put{{Key: path, Value: []byte(damaged)}}})
 		b.clock.Advance(48 * time.Hour)
 		if err := b.Sweep(t.Context()); err == nil || strings.Contains(err.Error(), "%!") {
@@ -385,14 +385,14 @@ func TestDestructionWaits(t *testing.T) {
 // looked stays for the next.
 func TestSweepRemovesDeletionRecordsOfNobody(t *testing.T) {
 	b, u, ids := due(t, 1, 0)
-	stale := strings.Replace(mapKeys(u.readRecords().deletions)[0], ids[0], "00000000-0000-4000-8000-000000000000", 1)
+	stale := strings.Replace(mapKeys(u.readRecords().indexes)[0], ids[0], "00000000-0000-4000-8000-000000000000", 1)
 	if _, err := u.store.Commit(t.Context(), store.Txn{Puts: []store.Put{{Key: stale}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if left := u.readRecords(); len(left.deletions) != 0 || len(left.keys) != 0 {
+	if left := u.readRecords(); len(left.indexes) != 0 || len(left.keys) != 0 {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -421,7 +421,7 @@ func TestSweepWithAnOldRecordInItsCacheLeavesTheLineAlone(t *testing.T) {
 	if err := b.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(w.readRecords().deletions); n != 1 {
+	if n := len(w.readRecords().indexes); n != 1 {
 		t.Errorf("%d keys wait for their deletion, want 1", n)
 	}
 }

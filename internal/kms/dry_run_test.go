@@ -1,8 +1,15 @@
 package kms_test
 
 import (
+	"context"
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 )
@@ -43,6 +50,172 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+// setDryRun sets the member DryRun.
+func setDryRun(in request, to *bool) request {
+	reflect.ValueOf(in).Elem().FieldByName("DryRun").Set(reflect.ValueOf(to))
+	return in
+}
+
+// unchanged calls f and tests that it has left all records as they were, but those of use, which are written late.
+func (w *world) unchanged(what string, f func()) {
+	w.t.Helper()
+	dump := func() map[string]int64 {
+		page, err := w.store.Range(context.Background(), "", "", 1<<20)
+		if err != nil || page.More {
+			w.t.Fatal(err, page.More)
+		}
+		all := map[string]int64{}
+		for _, r := range page.Records {
+			if !strings.HasPrefix(r.Key, "kms/usage/") {
+				all[r.Key] = r.Revision
+			}
+		}
+		return all
+	}
+	before := dump()
+	f()
+	if diff := cmp.Diff(before, dump()); diff != "" {
+		w.t.Errorf("%s has changed the records: %s", what, diff)
+	}
+}
+
+// lastUsage is what the API tells of a key's use.
+func (s *specimen) lastUsage() string {
+	s.t.Helper()
+	return string(s.must(&kmsapi.GetKeyLastUsageRequest{KeyId: &s.id}).body)
+}
+
+// TestDryRunOfEveryOperation is rule C6 for all that the model gives a DryRun: whatever is asked, a dry run says what the
+// call says when it is sent next; and where that succeeds, that it would have. It changes nothing and is no use.
+func TestDryRunOfEveryOperation(t *testing.T) {
+	operations, compared := map[string]bool{}, 0
+	for _, named := range anyKey() {
+		if info, _ := findOperation(operation(named.operation)); !reflect.ValueOf(info.NewInput()).Elem().FieldByName("DryRun").IsValid() {
+			continue
+		}
+		operations[operation(named.operation)] = true
+		t.Run(named.operation, func(t *testing.T) {
+			w := newWorld(t)
+			u := w.as(alice)
+			u.createAlias(spareAlias, u.createKey())
+			key := u.specimen(kindFor(named.operation))
+			for range 64 {
+				key.grant()
+			}
+			var others []string
+			for _, k := range keyKinds() {
+				if !k.external() && k.role == "" && k.spec != kmsapi.KeySpecRsa2048 {
+					others = append(others, *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{KeySpec: &k.spec, KeyUsage: &k.usage}).KeyMetadata.Arn)
+				}
+			}
+			compared += testDryRuns(t, key, key.sample(named.operation), others)
+		})
+	}
+	if len(operations) != 17 || compared < 480 {
+		t.Errorf("%d operations, want 17; %d dry runs compared with the real call", len(operations), compared)
+	}
+}
+
+func testDryRuns(t *testing.T, key *specimen, s sample, others []string) (compared int) {
+	t.Helper()
+	compare := func(name string, change func(request)) {
+		t.Helper()
+		compared++
+		in := s.make(key.user, key.arn())
+		change(in)
+		used, rehearsed := key.lastUsage(), answer{}
+		key.unchanged(s.operation+" "+name, func() { rehearsed = key.send(setDryRun(in, new(true))) })
+		if key.lastUsage() != used {
+			t.Errorf("%s: a dry run counts as use", name)
+		}
+		called := key.send(setDryRun(in, nil))
+		switch {
+		case rehearsed.ok():
+			t.Errorf("%s: a dry run answered %s", name, rehearsed.body)
+		case called.ok() && !rehearsed.accepted(), !called.ok() && (rehearsed.code != called.code || rehearsed.message != called.message):
+			t.Errorf("%s: the dry run said %q %q, the call %q %q", name, rehearsed.code, rehearsed.message, called.code, called.message)
+		}
+	}
+	key.bring(kmsapi.KeyStateEnabled)
+	compare("as it is", func(request) {})
+	for name, change := range variations(s.make(key.user, key.arn()), others) {
+		compare(name, change)
+	}
+	for _, state := range []kmsapi.KeyState{kmsapi.KeyStateDisabled, kmsapi.KeyStatePendingDeletion} {
+		key.bring(state)
+		compare("key "+string(state), func(request) {})
+	}
+	return compared
+}
+
+// variations are ways to change a request, member by member, some of which leave it right. others are more keys to name.
+func variations(in request, others []string) iter.Seq2[string, func(request)] {
+	return func(yield func(string, func(request)) bool) {
+		v := reflect.ValueOf(in).Elem()
+		for i := range v.NumField() {
+			name := v.Type().Field(i).Name
+			if strings.HasPrefix(name, "DryRun") {
+				continue
+			}
+			for _, value := range values(v.Field(i), others) {
+				change := func(in request) { reflect.ValueOf(in).Elem().Field(i).Set(value) }
+				if !yield(fmt.Sprintf("%s = %.80v", name, reflect.Indirect(value)), change) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// values are what a member is changed to.
+func values(member reflect.Value, others []string) (all []reflect.Value) {
+	add := func(v any) { all = append(all, reflect.ValueOf(v)) }
+	switch is := member.Interface().(type) {
+	case []byte:
+		add([]byte("x"))
+		add([]byte{})
+		add(make([]byte, 4097))
+		if len(is) > 0 {
+			flipped := slices.Clone(is)
+			flipped[len(is)-1] ^= 1
+			add(flipped)
+		}
+	case map[string]string:
+		add(map[string]string{"a": "b"})
+	case []string:
+		add([]string{"x"})
+	case *string:
+		for _, id := range append(others, "x", "alias/absent") {
+			add(&id)
+		}
+	case *int32:
+		add(new(int32(16)))
+	default:
+		return enumValues(member)
+	}
+	return all
+}
+
+// enumValues are all values of a member that has an enumeration; of sizes of RSA keys, which are dear, the first.
+func enumValues(member reflect.Value) (all []reflect.Value) {
+	if member.Kind() != reflect.Pointer {
+		return nil
+	}
+	of, is := member.Type().Elem().MethodByName("Values")
+	if !is {
+		return nil
+	}
+	values := of.Func.Call([]reflect.Value{reflect.Zero(member.Type().Elem())})[0]
+	for i := range values.Len() {
+		if v := values.Index(i); v.String() != "RSA_3072" && v.String() != "RSA_4096" {
+			p := reflect.New(v.Type())
+			p.Elem().Set(v)
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 // IGNORE_CIPHERTEXT tests authorization alone: it needs a key to ask about, and no ciphertext (C6b).
 func TestDryRunThatIgnoresTheCiphertext(t *testing.T) {
 	w := newWorld(t)
@@ -51,6 +224,7 @@ func TestDryRunThatIgnoresTheCiphertext(t *testing.T) {
 	foreign := w.as(bob).keyARN(w.as(bob).createKey())
 	ciphertext := u.encrypt(id, secret, nil)
 	u.disable(disabled)
+	pair := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{KeySpec: new(kmsapi.KeySpecEccNistP256), KeyUsage: new(signing)}).KeyMetadata.KeyId
 	yes, ignore := new(true), []kmsapi.DryRunModifierType{kmsapi.DryRunModifierTypeIgnoreCiphertext}
 	for _, row := range []struct {
 		name string
@@ -62,6 +236,9 @@ func TestDryRunThatIgnoresTheCiphertext(t *testing.T) {
 		{"of another key", &kmsapi.DecryptRequest{KeyId: &disabled, CiphertextBlob: ciphertext, DryRun: yes, DryRunModifiers: ignore}, ""},
 		{"by alias", &kmsapi.DecryptRequest{KeyId: new(u.keyARN(id)), DryRun: yes, DryRunModifiers: ignore}, ""},
 		{"ReEncrypt, no ciphertext", &kmsapi.ReEncryptRequest{SourceKeyId: &id, DestinationKeyId: &disabled, DryRun: yes, DryRunModifiers: ignore}, ""},
+		{"of a key that is for signing", &kmsapi.DecryptRequest{KeyId: &pair, DryRun: yes, DryRunModifiers: ignore}, ""},
+		{"an algorithm that the key does not have", &kmsapi.DecryptRequest{KeyId: &id, EncryptionAlgorithm: new(kmsapi.EncryptionAlgorithmSpecSm2pke), DryRun: yes, DryRunModifiers: ignore}, ""},
+		{"ReEncrypt, to a key that is for signing", &kmsapi.ReEncryptRequest{SourceKeyId: &id, DestinationKeyId: &pair, DryRun: yes, DryRunModifiers: ignore}, ""},
 		{"no key", &kmsapi.DecryptRequest{CiphertextBlob: ciphertext, DryRun: yes, DryRunModifiers: ignore}, "ValidationException"},
 		{"ReEncrypt, no key", &kmsapi.ReEncryptRequest{CiphertextBlob: ciphertext, DestinationKeyId: &id, DryRun: yes, DryRunModifiers: ignore}, "ValidationException"},
 		{"no such key", &kmsapi.DecryptRequest{KeyId: new("alias/absent"), DryRun: yes, DryRunModifiers: ignore}, "NotFoundException"},
@@ -82,7 +259,7 @@ func TestDryRunThatIgnoresTheCiphertext(t *testing.T) {
 	}
 }
 
-// No grant can be made in this version, so no grant token is one (C5); none at all, or an empty list, is no token.
+// What is no token of a grant is refused (C5); none at all, or an empty list, is no token.
 func TestGrantTokens(t *testing.T) {
 	u := newWorld(t).as(alice)
 	id := u.createKey()

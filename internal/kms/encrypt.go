@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
@@ -15,23 +16,39 @@ const symmetric = kmsapi.EncryptionAlgorithmSpecSymmetricDefault
 
 func (s *Service) encrypt(ctx context.Context, c *service.Call, in *kmsapi.EncryptRequest, t *keyTarget) (*kmsapi.EncryptResponse, error) {
 	fill(&in.EncryptionAlgorithm, symmetric)
-	if err := checkAlgorithm(*in.EncryptionAlgorithm, t.key); err != nil {
-		return nil, err
-	}
-	material := t.key.current()
-	ciphertext, err := s.hsm.Encrypt(ctx, material, in.EncryptionContext, in.Plaintext)
+	to, err := destination(*in.EncryptionAlgorithm, in.EncryptionContext, t.key)
 	if err != nil {
 		return nil, err
 	}
-	logMaterial(c, material)
-	return &kmsapi.EncryptResponse{CiphertextBlob: ciphertext, KeyId: new(t.key.ARN()), EncryptionAlgorithm: in.EncryptionAlgorithm}, nil
+	out := &kmsapi.EncryptResponse{KeyId: new(t.key.ARN()), EncryptionAlgorithm: in.EncryptionAlgorithm}
+	if to.Algorithm == "" {
+		logMaterial(c, to.Key)
+		out.CiphertextBlob, err = s.hsm.Encrypt(ctx, to.Key, to.Context, in.Plaintext)
+		return out, err
+	}
+	if err := checkPlaintext(*in.EncryptionAlgorithm, t.key, len(in.Plaintext)); err != nil {
+		return nil, err
+	}
+	out.CiphertextBlob, err = s.hsm.EncryptAsymmetric(ctx, to.Key, to.Algorithm, in.Plaintext)
+	return out, unsupported(err)
 }
 
-// checkAlgorithm refuses an algorithm that does not fit the key that is to encrypt. One that does not fit a ciphertext
-// is material's question.
-func checkAlgorithm(alg kmsapi.EncryptionAlgorithmSpec, k *Key) error {
-	if alg != symmetric {
-		return kmsapi.InvalidKeyUsageException("Algorithm %s is incompatible with key spec %s.", alg, k.Spec)
+// destination is what encrypts: the current material of a key, with an algorithm and a context that fit it.
+func destination(alg kmsapi.EncryptionAlgorithmSpec, context map[string]string, k *Key) (hsm.Side, error) {
+	if k.symmetric() && alg == symmetric {
+		return hsm.Side{Key: k.current(), Context: context}, nil
+	}
+	can, _ := encryptionAlgorithms(k.Spec)
+	if err := checkAlgorithm(alg, can, k); err != nil {
+		return hsm.Side{}, err
+	}
+	return hsm.Side{Key: k.current(), Algorithm: string(alg)}, noContext(context, k)
+}
+
+// noContext refuses an encryption context for a key pair, whose ciphertexts cannot be bound to one.
+func noContext(context map[string]string, k *Key) error {
+	if len(context) > 0 {
+		return api.ValidationException("EncryptionContext is not supported for key spec %s; only symmetric encryption keys have one.", k.Spec)
 	}
 	return nil
 }
@@ -51,7 +68,7 @@ func invalidCiphertext(err error) error {
 	if errors.Is(err, hsm.ErrCiphertext) {
 		return kmsapi.InvalidCiphertextException("")
 	}
-	return err
+	return unsupported(err)
 }
 
 // sourceKey is the key of a ciphertext: what the caller named, or what the ciphertext's header names.
@@ -96,7 +113,7 @@ func (s *Service) resolveSource(ctx context.Context, c *service.Call, r cipherte
 	if own.account != c.Caller.Account {
 		return nil, hiddenKey()
 	}
-	k, revision, err := s.get(ctx, c, own.account, own.region, own.id)
+	k, revision, err := s.getDue(ctx, c, own.account, own.region, own.id)
 	if err != nil {
 		return nil, err
 	}
@@ -107,20 +124,27 @@ func (s *Service) resolveSource(ctx context.Context, c *service.Call, r cipherte
 	return &sourceKey{&keyTarget{action: r.action, ref: own, key: k, revision: revision}, &header}, nil
 }
 
-// material returns the key material that the ciphertext was made with. A ciphertext of this service was made with no
-// other algorithm than the symmetric one.
-func (t *sourceKey) material(alg kmsapi.EncryptionAlgorithmSpec) (hsm.Key, error) {
-	if *t.header == (hsm.Header{}) || alg != symmetric {
-		return hsm.Key{}, kmsapi.InvalidCiphertextException("")
+// origin is what decrypts: for a symmetric key the material that its ciphertext names, for a key pair the private key. A
+// symmetric ciphertext was made with no other algorithm than the symmetric one.
+func (t *sourceKey) origin(alg kmsapi.EncryptionAlgorithmSpec, context map[string]string) (hsm.Side, error) {
+	if t.key.asymmetric() && alg != symmetric {
+		can, _ := encryptionAlgorithms(t.key.Spec)
+		if err := checkAlgorithm(alg, can, t.key); err != nil {
+			return hsm.Side{}, err
+		}
+		return hsm.Side{Key: t.key.current(), Algorithm: string(alg)}, noContext(context, t.key)
 	}
-	if t.header.Account != t.key.Account || t.header.KeyID != t.key.ID {
-		return hsm.Key{}, kmsapi.IncorrectKeyException("The key ID in the request does not identify a CMK that can perform this operation.")
+	if *t.header == (hsm.Header{}) || alg != symmetric {
+		return hsm.Side{}, kmsapi.InvalidCiphertextException("")
+	}
+	if t.header.Account != t.key.Account || t.header.KeyID != t.key.ID || !t.key.symmetric() {
+		return hsm.Side{}, kmsapi.IncorrectKeyException("The key ID in the request does not identify a CMK that can perform this operation.")
 	}
 	m, found := t.key.find(t.header.MaterialID)
 	if !found {
-		return hsm.Key{}, kmsapi.InvalidCiphertextException("")
+		return hsm.Side{}, kmsapi.InvalidCiphertextException("")
 	}
-	return m, nil
+	return hsm.Side{Key: m, Context: context}, nil
 }
 
 func (s *Service) resolveDecrypt(ctx context.Context, c *service.Call, in *kmsapi.DecryptRequest) (*sourceKey, error) {
@@ -140,31 +164,42 @@ func recipientUnsupported() error {
 	return kmsapi.UnsupportedOperationException("Recipient is not built in this version of Trent.")
 }
 
-// checkSource leaves out the state when the ciphertext is ignored: then a dry run tests authorization alone (KMS API
-// Reference, DryRunModifiers).
-func checkSource(c *service.Call, _ *kmsapi.DecryptRequest, t *sourceKey) error {
+// check refuses what the kind or state of the key that decrypts does not allow. When the ciphertext is ignored, a
+// dry run tests authorization alone (KMS API Reference, DryRunModifiers). A key of another usage is the wrong one for a
+// symmetric ciphertext, and the wrong kind for any other.
+func (t *sourceKey) check(c *service.Call, alg kmsapi.EncryptionAlgorithmSpec) error {
 	if t.header == nil {
 		return nil
 	}
+	if alg != symmetric && t.key.Usage != kmsapi.KeyUsageTypeEncryptDecrypt {
+		return wrongUsage(c.Operation, t.key)
+	}
 	return checkState(c.Operation, t.key, c.Now)
+}
+
+func checkDecrypt(c *service.Call, in *kmsapi.DecryptRequest, t *sourceKey) error {
+	return t.check(c, *in.EncryptionAlgorithm)
 }
 
 func (s *Service) decrypt(ctx context.Context, c *service.Call, in *kmsapi.DecryptRequest, t *sourceKey) (*kmsapi.DecryptResponse, error) {
 	if t.header == nil {
 		return &kmsapi.DecryptResponse{}, nil
 	}
-	m, err := t.material(*in.EncryptionAlgorithm)
+	from, err := t.origin(*in.EncryptionAlgorithm, in.EncryptionContext)
 	if err != nil {
 		return nil, err
 	}
-	plaintext, err := s.hsm.Decrypt(ctx, m, in.EncryptionContext, in.CiphertextBlob)
-	if err != nil {
+	out := &kmsapi.DecryptResponse{KeyId: new(t.key.ARN()), EncryptionAlgorithm: in.EncryptionAlgorithm}
+	if from.Algorithm != "" {
+		out.Plaintext, err = s.hsm.DecryptAsymmetric(ctx, from.Key, from.Algorithm, in.CiphertextBlob)
+		return out, invalidCiphertext(err)
+	}
+	if out.Plaintext, err = s.hsm.Decrypt(ctx, from.Key, from.Context, in.CiphertextBlob); err != nil {
 		return nil, invalidCiphertext(err)
 	}
-	logMaterial(c, m)
-	return &kmsapi.DecryptResponse{
-		KeyId: new(t.key.ARN()), Plaintext: plaintext, EncryptionAlgorithm: in.EncryptionAlgorithm, KeyMaterialId: new(m.MaterialID),
-	}, nil
+	logMaterial(c, from.Key)
+	out.KeyMaterialId = new(from.MaterialID)
+	return out, nil
 }
 
 // reEncryptKeys is the target of ReEncrypt.
@@ -192,11 +227,14 @@ func (s *Service) resolveReEncrypt(ctx context.Context, c *service.Call, in *kms
 	return &reEncryptKeys{from, to}, err
 }
 
-func checkReEncrypt(c *service.Call, _ *kmsapi.ReEncryptRequest, t *reEncryptKeys) error {
+func checkReEncrypt(c *service.Call, in *kmsapi.ReEncryptRequest, t *reEncryptKeys) error {
 	if t.from.header == nil {
 		return nil
 	}
-	if err := checkState(c.Operation, t.from.key, c.Now); err != nil {
+	if err := t.from.check(c, *in.SourceEncryptionAlgorithm); err != nil {
+		return err
+	}
+	if err := encryption(c.Operation, t.to.key); err != nil {
 		return err
 	}
 	return checkState(c.Operation, t.to.key, c.Now)
@@ -206,22 +244,44 @@ func (s *Service) reEncrypt(ctx context.Context, c *service.Call, in *kmsapi.ReE
 	if t.from.header == nil {
 		return &kmsapi.ReEncryptResponse{}, nil
 	}
-	from, err := t.from.material(*in.SourceEncryptionAlgorithm)
+	from, err := t.from.origin(*in.SourceEncryptionAlgorithm, in.SourceEncryptionContext)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAlgorithm(*in.DestinationEncryptionAlgorithm, t.to.key); err != nil {
+	to, err := destination(*in.DestinationEncryptionAlgorithm, in.DestinationEncryptionContext, t.to.key)
+	if err != nil {
 		return nil, err
 	}
-	to := t.to.key.current()
-	ciphertext, err := s.hsm.ReEncrypt(ctx, from, in.SourceEncryptionContext, in.CiphertextBlob, to, in.DestinationEncryptionContext)
-	if err != nil {
+	out := &kmsapi.ReEncryptResponse{
+		SourceKeyId: new(t.from.key.ARN()), KeyId: new(t.to.key.ARN()),
+		SourceEncryptionAlgorithm: in.SourceEncryptionAlgorithm, DestinationEncryptionAlgorithm: in.DestinationEncryptionAlgorithm,
+	}
+	if out.CiphertextBlob, err = s.hsm.ReEncrypt(ctx, from, in.CiphertextBlob, to); errors.Is(err, hsm.ErrInput) && to.Algorithm != "" {
+		return nil, api.ValidationException("The plaintext is too long for algorithm %s and key spec %s.", to.Algorithm, t.to.key.Spec)
+	} else if err != nil {
 		return nil, invalidCiphertext(err)
 	}
-	c.Event.AdditionalEventData = []byte(`{"sourceKeyMaterialId":"` + from.MaterialID + `","destinationKeyMaterialId":"` + to.MaterialID + `"}`)
-	return &kmsapi.ReEncryptResponse{
-		CiphertextBlob: ciphertext, SourceKeyId: new(t.from.key.ARN()), KeyId: new(t.to.key.ARN()),
-		SourceEncryptionAlgorithm: in.SourceEncryptionAlgorithm, DestinationEncryptionAlgorithm: in.DestinationEncryptionAlgorithm,
-		SourceKeyMaterialId: &from.MaterialID, DestinationKeyMaterialId: &to.MaterialID,
-	}, nil
+	if from.Algorithm == "" {
+		out.SourceKeyMaterialId = new(from.MaterialID)
+	}
+	if to.Algorithm == "" {
+		out.DestinationKeyMaterialId = new(to.MaterialID)
+	}
+	c.Event.AdditionalEventData = reEncryptMaterials(out)
+	return out, nil
+}
+
+// reEncryptMaterials names the key material of the symmetric sides in the audit record.
+func reEncryptMaterials(out *kmsapi.ReEncryptResponse) []byte {
+	var members []string
+	if out.SourceKeyMaterialId != nil {
+		members = append(members, `"sourceKeyMaterialId":"`+*out.SourceKeyMaterialId+`"`)
+	}
+	if out.DestinationKeyMaterialId != nil {
+		members = append(members, `"destinationKeyMaterialId":"`+*out.DestinationKeyMaterialId+`"`)
+	}
+	if members == nil {
+		return nil
+	}
+	return []byte("{" + strings.Join(members, ",") + "}")
 }

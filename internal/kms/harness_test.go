@@ -54,14 +54,22 @@ type answered struct{ operation, code string }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldWith(t, func(*server.Config) {})
+}
+
+// newWorldWith is newWorld with other settings.
+func newWorldWith(t testing.TB, change func(*server.Config)) *world {
+	t.Helper()
 	w := &world{
 		t: t, store: memory.New(), auditDir: t.TempDir(), answered: map[string]answered{}, secrets: map[string]string{},
 	}
 	w.faults = &faultyStore{Store: w.store}
-	s, err := server.New(t.Context(), server.Config{
+	c := server.Config{
 		Store: w.faults, Engine: "memory", Root: root.New(), Audit: audit.Config{Dir: w.auditDir, Sync: audit.SyncOS},
 		Dev: true, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
+	}
+	change(&c)
+	s, err := server.New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package kms_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,58 +10,81 @@ import (
 
 // TestKeyIdentifierForms is rules C2 to C2h: which forms each operation takes, and what it says to the others.
 func TestKeyIdentifierForms(t *testing.T) {
-	for _, s := range onKey(t) {
+	tested := map[string]bool{}
+	for _, s := range anyKey() {
+		tested[operation(s.operation)] = true
 		t.Run(s.operation, func(t *testing.T) {
 			w := newWorld(t)
 			u := w.as(alice)
 			u.createAlias(spareAlias, u.createKey())
-			// Each form gets a key of its own, in the state that the operation wants, with an alias.
-			fresh := func() (id, alias string) {
-				id, alias = u.createKey(), "alias/of-key"
-				u.send(&kmsapi.DeleteAliasRequest{AliasName: new("alias/new")})
-				u.send(&kmsapi.DeleteAliasRequest{AliasName: &alias})
-				u.createAlias(alias, id)
-				if s.operation == "CancelKeyDeletion" {
-					u.schedule(id)
-				}
-				return id, alias
-			}
-			for _, form := range []struct {
-				name string
-				of   func(id, alias string) string
-				ok   bool
-			}{
-				{"key id", func(id, _ string) string { return id }, true},
-				{"key ARN", func(id, _ string) string { return u.keyARN(id) }, true},
-				{"alias name", func(_, alias string) string { return alias }, s.anyForm},
-				{"alias ARN", func(_, alias string) string { return u.arn(alias) }, s.anyForm},
-			} {
-				id := form.of(fresh())
-				a := u.send(s.make(u, id))
-				switch {
-				case form.ok && !a.accepted():
-					t.Errorf("%s: %s %s", form.name, a.code, a.message)
-				case !form.ok && (a.code != "NotFoundException" || a.message != "Invalid keyId '"+id+"'"):
-					t.Errorf("%s: got %q %q, want NotFoundException", form.name, a.code, a.message)
-				}
-			}
+			u.in(abroad).createAlias(spareAlias, u.in(abroad).createKey())
+			testForms(t, u, s.operation)
 			testWrongForms(t, u, s)
 		})
 	}
+	if len(tested) != 45 {
+		t.Errorf("%d operations, want 45", len(tested))
+	}
 }
 
-// noInvalidArn are the operations whose model has no InvalidArnException.
-var noInvalidArn = map[string]bool{
-	"CreateAlias": true, "UpdateAlias": true, "Encrypt": true, "Decrypt": true, "ReEncrypt": true, "GenerateDataKey": true,
-	"GenerateDataKeyWithoutPlaintext": true,
+// testForms sends the operation with each form, each time to a key of its own that the operation takes.
+func testForms(t *testing.T, u user, name string) {
+	t.Helper()
+	for _, form := range []struct {
+		name    string
+		of      func(s *specimen) string
+		isAlias bool
+	}{
+		{"key id", func(s *specimen) string { return s.id }, false},
+		{"key ARN", func(s *specimen) string { return s.arn() }, false},
+		{"alias name", func(s *specimen) string { return s.made.aliases[0] }, true},
+		{"alias ARN", func(s *specimen) string { return s.user.arn(s.made.aliases[0]) }, true},
+	} {
+		key := u.specimen(kindFor(name))
+		if name == "CancelKeyDeletion" {
+			key.schedule(key.id)
+		}
+		s := key.sample(name)
+		id := form.of(key)
+		a := key.send(s.make(key.user, id))
+		u.send(&kmsapi.DeleteAliasRequest{AliasName: new("alias/new")})
+		want := "NotFoundException Invalid keyId '" + id + "'"
+		switch {
+		case !form.isAlias && name != "RetireGrant", form.isAlias && s.anyForm, form.name == "key ARN":
+			if !a.accepted() {
+				t.Errorf("%s: %s %s", form.name, a.code, a.message)
+			}
+			continue
+		case name == "RetireGrant" && !strings.HasPrefix(id, "arn:"): // key ARNs only
+			want = "InvalidArnException Invalid arn " + id
+		}
+		if got := a.code + " " + a.message; got != want {
+			t.Errorf("%s: got %q, want %q", form.name, got, want)
+		}
+	}
+}
+
+// sample is the key's own sample of an operation.
+func (s *specimen) sample(name string) sample {
+	all := samples(s.kind, &s.made)
+	return all[slices.IndexFunc(all, func(one sample) bool { return one.operation == name })]
+}
+
+// anyKey are samples for whom it does not matter which key they name, for it is going to be refused.
+func anyKey() []sample {
+	return samples(keyKinds()[0], &evidence{signature: []byte("x"), mac: []byte("x"), encapsulated: []byte("x"), token: []byte("x"), wrapped: []byte("x")})
 }
 
 func testWrongForms(t *testing.T, u user, s sample) {
 	t.Helper()
 	absent, absentARN := u.nobody()
-	malformed := "InvalidArnException"
-	if noInvalidArn[s.operation] {
-		malformed = "NotFoundException"
+	errors, err := modeled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	malformed := "NotFoundException"
+	if slices.Contains(errors[operation(s.operation)], "InvalidArnException") {
+		malformed = "InvalidArnException"
 	}
 	const mrk = "mrk-1234567890abcdef1234567890abcdef"
 	rows := []struct{ name, id, code, message string }{
@@ -74,6 +98,8 @@ func testWrongForms(t *testing.T, u user, s sample) {
 		{"path instead of an id", "../" + absent, "NotFoundException", "Invalid keyId '../" + absent + "'"},
 		{"resource part of an ARN", "key/" + absent, "NotFoundException", "Invalid keyId 'key/" + absent + "'"},
 		{"another Region (C2d)", u.in(abroad).keyARN(absent), "NotFoundException", "Invalid arn " + abroad},
+		{"another Region of the partition", strings.Replace(absentARN, region, "us-west-2", 1), "NotFoundException", "Invalid arn us-west-2"},
+		{"another partition", strings.Replace(absentARN, "arn:aws:", "arn:aws-cn:", 1), "NotFoundException", "Invalid arn " + region},
 		{"another Region, alias", u.in(abroad).arn("alias/x"), "NotFoundException", "Invalid arn " + abroad},
 		{"ARN of another service", strings.Replace(absentARN, ":kms:", ":s3:", 1), malformed, ""},
 		{"ARN without a Region and account", "arn:aws:kms:key/" + absent, malformed, ""},
@@ -99,6 +125,9 @@ func testWrongForms(t *testing.T, u user, s sample) {
 		}...)
 	}
 	for _, r := range rows {
+		if s.operation == "RetireGrant" && !strings.HasPrefix(r.id, "arn:") && r.code != "ValidationException" {
+			r.code, r.message = "InvalidArnException", "Invalid arn "+r.id // it takes key ARNs only
+		}
 		a := u.send(s.make(u, r.id))
 		if a.code != r.code || r.message != "" && a.message != r.message {
 			t.Errorf("%s: got %q %q, want %q %q", r.name, a.code, a.message, r.code, r.message)
@@ -135,15 +164,15 @@ func TestAnotherAccountsKeysCannotBeSearched(t *testing.T) {
 	owner.schedule(pending)
 	stranger.createAlias(spareAlias, stranger.createKey())
 	absent, _ := owner.nobody()
-	for _, s := range onKey(t) {
+	for _, s := range anyKey() {
 		ids := []string{owner.keyARN(there), owner.keyARN(pending), owner.keyARN(absent)}
 		if s.anyForm {
 			ids = append(ids, owner.arn("alias/there"), owner.arn("alias/absent"), owner.arn("alias/aws/s3"))
 		}
-		action := "kms:" + s.operation
+		action := "kms:" + operation(s.operation)
 		for _, id := range ids {
 			a := stranger.send(s.make(stranger, id))
-			if s.operation == "ReEncrypt" {
+			if operation(s.operation) == "ReEncrypt" {
 				action = "kms:ReEncryptFrom"
 				if strings.Contains(a.message, "kms:ReEncryptTo") {
 					action = "kms:ReEncryptTo"

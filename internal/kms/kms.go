@@ -5,6 +5,7 @@ package kms
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/trent-kms/trent/internal/audit"
@@ -21,11 +22,18 @@ type Config struct {
 	// Audit writes the records of what the service does by itself.
 	Audit func(context.Context, *audit.Event) error
 	Log   *slog.Logger
+	// Regions are the Regions that keys can be replicated to; nil: any.
+	Regions []string
+	// Transition is how long a new replica is Creating, and both keys of UpdatePrimaryRegion are Updating. Everything has
+	// happened before: the wait is for tests of clients that must wait at AWS.
+	Transition time.Duration
 	// DestroyAfter is how long a key that is past its date is kept, invisible, before it is destroyed. 0: at once.
 	DestroyAfter time.Duration
+	// Custom lets callers of CreateKey choose the key id and the key material (custom.go). For development servers only.
+	Custom bool
 	// CacheBytes bounds the key records that are held decoded in memory (store.TableConfig says how they are counted);
 	// 0 means 64 MiB. That holds 60,000 keys without tags in 45 MiB of heap; measured, a full cache takes between 0.7
-	// (such keys) and 1.5 times this (50 tags on each). Aliases have 16 MiB besides.
+	// (such keys) and 1.5 times this (50 tags on each). Aliases have 16 MiB besides, grants 8 MiB.
 	CacheBytes int
 }
 
@@ -34,12 +42,17 @@ type Service struct {
 	store   *store.Cached
 	keys    *store.Table[Key]
 	aliases *store.Table[Alias]
+	grants  *store.Table[Grant]
+	usage   *usageNotes
 	hsm     *hsm.HSM
 	clock   *clock.Clock
 	audit   func(context.Context, *audit.Event) error
 	log     *slog.Logger
 
+	regions      []string
+	transition   time.Duration
 	destroyAfter time.Duration
+	custom       bool
 }
 
 // New returns a Service over what the store holds.
@@ -50,11 +63,15 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		store: c.Store, hsm: c.HSM, clock: c.Clock, audit: c.Audit, log: c.Log, destroyAfter: c.DestroyAfter,
+		regions: c.Regions, transition: c.Transition, custom: c.Custom, usage: newUsageNotes(maxNotes),
 		keys: store.NewTable(c.Store, "kms/key/", store.TableConfig[Key]{
 			Encode: encodeRecord[Key], Decode: decodeKey, CacheBytes: size,
 		}),
 		aliases: store.NewTable(c.Store, "kms/alias/", store.TableConfig[Alias]{
 			Encode: encodeRecord[Alias], Decode: decodeAlias, CacheBytes: 16 << 20,
+		}),
+		grants: store.NewTable(c.Store, grantRoot, store.TableConfig[Grant]{
+			Encode: encodeGrant, Decode: decodeGrant, CacheBytes: 8 << 20,
 		}),
 	}
 }
@@ -72,16 +89,32 @@ func (s *Service) commit(ctx context.Context, t store.Txn) error {
 
 // save commits a changed key, and t with it, if the key's record is still the one that the target was resolved to.
 func (s *Service) save(ctx context.Context, target *keyTarget, changed *Key, t store.Txn) error {
-	if err := s.put(&t, changed, target.revision); err != nil {
+	if err := s.put(&t, target.key, changed, target.revision); err != nil {
 		return err
 	}
 	return s.commit(ctx, t)
 }
 
-// put adds a key's record to a transaction; revision is what the stored one must still have, 0 for a new key.
-func (s *Service) put(t *store.Txn, k *Key, revision int64) error {
+// put adds a key's record to a transaction, in the place of the old one, which must still have this revision; nil and 0
+// for a new key. Its index records change with it.
+func (s *Service) put(t *store.Txn, old, k *Key, revision int64) error {
 	p, err := s.keys.Put(k.path(), k)
 	t.Checks = append(t.Checks, store.Check{Key: k.path(), Revision: revision})
 	t.Puts = append(t.Puts, p)
+	var before []string
+	if old != nil {
+		before = old.indexes()
+	}
+	after := k.indexes()
+	for _, path := range before {
+		if !slices.Contains(after, path) {
+			t.Deletes = append(t.Deletes, path)
+		}
+	}
+	for _, path := range after {
+		if !slices.Contains(before, path) {
+			t.Puts = append(t.Puts, store.Put{Key: path})
+		}
+	}
 	return err
 }

@@ -91,7 +91,7 @@ func TestMembersOfRequestsAndAnswers(t *testing.T) {
 
 func TestCreateKeyParameters(t *testing.T) {
 	u := newWorld(t).as(alice)
-	hmac, rsa := kmsapi.KeySpecHmac256, kmsapi.KeySpecRsa2048
+	rsa := kmsapi.KeySpecRsa2048
 	long := strings.Repeat("é", 8192)
 	for _, row := range []struct {
 		name          string
@@ -109,9 +109,8 @@ func TestCreateKeyParameters(t *testing.T) {
 		{"unknown spec", kmsapi.CreateKeyRequest{KeySpec: new(kmsapi.KeySpec("AES_512"))}, "ValidationException", ""},
 		{"key store id without a key store", kmsapi.CreateKeyRequest{CustomKeyStoreId: new("cks-1")}, "ValidationException", ""},
 		{"external key id without a key store", kmsapi.CreateKeyRequest{XksKeyId: new("x")}, "ValidationException", ""},
-		{"not built: HMAC", kmsapi.CreateKeyRequest{KeySpec: &hmac, KeyUsage: new(kmsapi.KeyUsageTypeGenerateVerifyMac)}, "UnsupportedOperationException", "KeySpec HMAC_256 is not built in this version of Trent."},
-		{"not built: imported material", kmsapi.CreateKeyRequest{Origin: new(kmsapi.OriginTypeExternal)}, "UnsupportedOperationException", "Origin EXTERNAL is not built in this version of Trent."},
-		{"not built: multi-Region", kmsapi.CreateKeyRequest{MultiRegion: new(true)}, "UnsupportedOperationException", "Multi-Region keys are not built in this version of Trent."},
+		{"imported post-quantum material", kmsapi.CreateKeyRequest{KeySpec: new(kmsapi.KeySpecMlDsa44), KeyUsage: new(kmsapi.KeyUsageTypeSignVerify), Origin: new(kmsapi.OriginTypeExternal)}, "UnsupportedOperationException", ""},
+		{"not built: key stores", kmsapi.CreateKeyRequest{Origin: new(kmsapi.OriginTypeAwsCloudhsm)}, "UnsupportedOperationException", "Origin AWS_CLOUDHSM is not built in this version of Trent."},
 	} {
 		a := u.send(&row.in)
 		if a.code != row.code || row.message != "" && a.message != row.message {

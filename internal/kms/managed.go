@@ -39,7 +39,7 @@ func (s *Service) createManaged(ctx context.Context, c *service.Call, r ref) (*A
 		Description: "Default key that protects my " + managedServices[name] + " when no other key is defined",
 		Spec:        kmsapi.KeySpecSymmetricDefault, Usage: kmsapi.KeyUsageTypeEncryptDecrypt,
 		Origin: kmsapi.OriginTypeAwsKms, State: kmsapi.KeyStateEnabled, Aliases: []string{r.alias},
-		Policy: managedPolicy(name, r),
+		Policy: managedPolicy(name, r), Rotation: Rotation{Period: managedRotationDays, Next: c.Now.Add(days(managedRotationDays))},
 	}
 	a := &Alias{Version: recordVersion, Target: k.ID, Created: c.Now, Updated: c.Now}
 	path := aliasPath(r.account, r.region, r.alias)

@@ -85,7 +85,11 @@ func TestManagedKeyIsTheServices(t *testing.T) {
 
 // Nobody changes a key that AWS manages (C12); it may be looked at and used.
 func TestManagedKeyCannotBeChanged(t *testing.T) {
-	mayBe := []string{"DescribeKey", "GetKeyPolicy", "ListAliases", "ListKeyPolicies", "ListResourceTags", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"}
+	mayBe := []string{
+		"DescribeKey", "GetKeyLastUsage", "GetKeyPolicy", "GetKeyRotationStatus", "ListAliases", "ListGrants", "ListKeyPolicies", "ListKeyRotations",
+		"ListResourceTags", "CreateGrant", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
+		"GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
+	}
 	w := newWorld(t)
 	u := w.as(alice)
 	u.createAlias(spareAlias, u.createKey())

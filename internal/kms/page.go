@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 	"encoding/base64"
+	"strconv"
 	"strings"
 
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
@@ -96,4 +97,15 @@ func slicePage[T any](p pager, all []T, name func(*T) string) ([]T, *string, *bo
 	}
 	marker, truncated := p.next(name(&page[len(page)-1]), to < len(all))
 	return page, marker, truncated
+}
+
+// indexPage returns the page of a list that is wholly in memory and only ever grows at its end: its markers count.
+func indexPage[T any](p pager, all []T) (page []T, marker *string, truncated *bool) {
+	from, err := strconv.Atoi(p.after)
+	if err != nil || from < 0 || from > len(all) {
+		from = 0
+	}
+	to := min(from+p.limit, len(all))
+	marker, truncated = p.next(strconv.Itoa(to), to < len(all))
+	return all[from:to], marker, truncated
 }

@@ -77,7 +77,7 @@ func TestDeletionPathsAreOrderedByDate(t *testing.T) {
 	} {
 		k := someKey
 		k.DeleteAt = at
-		path := k.deletionPath()
+		path := k.indexes()[0]
 		if path <= before || !strings.HasPrefix(path, deletionPrefix) || !strings.HasSuffix(path, "/111122223333/us-east-1/"+k.ID) || strings.Count(path, "/") != 5 {
 			t.Errorf("%s after %s", path, before)
 		}

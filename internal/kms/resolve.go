@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/internal/arn"
@@ -65,10 +66,13 @@ func parseRef(c *service.Call, s string, f forms) (ref, error) {
 	return r, nil
 }
 
-// malformedARN is InvalidArnException where the API model knows it, and NotFoundException where it does not.
+// malformedARN is InvalidArnException where the API model knows it, and NotFoundException where it does not: for
+// cryptographic use, and for the aliases.
 func malformedARN(c *service.Call, s string) error {
 	switch c.Operation {
-	case "CreateAlias", "UpdateAlias", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext":
+	case "CreateAlias", "UpdateAlias", "Decapsulate", "Decrypt", "DeriveSharedSecret", "Encapsulate", "Encrypt", "GenerateDataKey",
+		"GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext", "GenerateMac", "ReEncrypt",
+		"Sign", "Verify", "VerifyMac":
 		return kmsapi.NotFoundException("Invalid arn %s", s)
 	}
 	return kmsapi.InvalidArnException("Invalid arn %s", s)
@@ -124,7 +128,7 @@ func (s *Service) lookup(ctx context.Context, c *service.Call, r ref) (*Key, int
 		}
 		id = a.Target
 	}
-	k, revision, err := s.get(ctx, c, r.account, r.region, id)
+	k, revision, err := s.getDue(ctx, c, r.account, r.region, id)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -139,7 +143,7 @@ func (s *Service) lookup(ctx context.Context, c *service.Call, r ref) (*Key, int
 
 // get reads a key by its address; nil when there is none, or none any more. The store is not trusted: a record that was
 // moved there from another key's place would give its material to the wrong caller, and is refused.
-func (s *Service) get(ctx context.Context, c *service.Call, account, region, id string) (*Key, int64, error) {
+func (s *Service) get(ctx context.Context, now time.Time, account, region, id string) (*Key, int64, error) {
 	k, revision, err := s.keys.Get(ctx, keyPath(account, region, id))
 	if err != nil || k == nil {
 		return nil, 0, err
@@ -147,7 +151,7 @@ func (s *Service) get(ctx context.Context, c *service.Call, account, region, id 
 	if k.ID != id || k.Region != region || k.Account != account {
 		return nil, 0, misplaced(k, keyPath(account, region, id))
 	}
-	if _, deleted := k.stateAt(c.Now); deleted {
+	if _, deleted := k.stateAt(now); deleted {
 		return nil, revision, nil
 	}
 	return k, revision, nil

@@ -1,7 +1,6 @@
 package kms_test
 
 import (
-	"strings"
 	"testing"
 
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
@@ -17,102 +16,42 @@ const (
 	isHidden   = "AccessDeniedException The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."
 )
 
-// TestOperationsInEachKeyState is the table of the KMS Developer Guide ("Key states"), as far as its states and
-// operations exist here, and what becomes of each operation when the waiting period is over.
-func TestOperationsInEachKeyState(t *testing.T) {
-	for _, row := range []struct {
-		operation                           string
-		enabled, disabled, pending, deleted string
-	}{
-		{"CancelKeyDeletion", notPending, notPending, works, isGone},
-		{"CreateAlias", works, works, isPendings, isGone},
-		{"Decrypt", works, isDisabled, isPendings, isHidden},
-		{"Decrypt with KeyId", works, isDisabled, isPendings, isGone},
-		{"DeleteAlias", works, works, works, "NotFoundException Alias arn:aws:kms:us-east-1:111122223333:alias/of-key is not found."},
-		{"DescribeKey", works, works, works, isGone},
-		{"DisableKey", works, works, isPendings, isGone},
-		{"EnableKey", works, works, isPendings, isGone},
-		{"Encrypt", works, isDisabled, isPendings, isGone},
-		{"GenerateDataKey", works, isDisabled, isPendings, isGone},
-		{"GenerateDataKeyWithoutPlaintext", works, isDisabled, isPendings, isGone},
-		{"GetKeyPolicy", works, works, works, isGone},
-		{"ListAliases", works, works, works, isGone},
-		{"ListKeyPolicies", works, works, works, isGone},
-		{"ListResourceTags", works, works, works, isGone},
-		{"PutKeyPolicy", works, works, works, isGone},
-		{"ReEncrypt from", works, isDisabled, isPendings, isHidden},
-		{"ReEncrypt to", works, isDisabled, isPendings, isGone},
-		{"ScheduleKeyDeletion", works, works, isPendings, isGone},
-		{"TagResource", works, works, isPendings, isGone},
-		{"UntagResource", works, works, isPendings, isGone},
-		{"UpdateAlias to", works, works, isPendings, isGone},
-		{"UpdateAlias from", works, works, works, "NotFoundException Alias arn:aws:kms:us-east-1:111122223333:alias/of-key is not found."},
-		{"UpdateKeyDescription", works, works, isPendings, isGone},
-	} {
-		t.Run(row.operation, func(t *testing.T) {
-			for _, s := range []struct {
-				state kmsapi.KeyState
-				want  string
-			}{
-				{kmsapi.KeyStateEnabled, row.enabled}, {kmsapi.KeyStateDisabled, row.disabled},
-				{kmsapi.KeyStatePendingDeletion, row.pending}, {"deleted", row.deleted},
-			} {
-				testInState(t, row.operation, s.state, s.want)
-			}
-		})
-	}
-}
-
-// testInState makes a key with an alias, a ciphertext and a tag, brings it into a state and asks for the operation.
-func testInState(t *testing.T, operation string, state kmsapi.KeyState, want string) {
-	t.Helper()
+// Whatever it waits for, a key without material says so: also of a public key that there is not yet.
+func TestKeyThatWasNeverImported(t *testing.T) {
 	u := newWorld(t).as(alice)
-	id := u.createKey()
-	u.createAlias("alias/of-key", id)
-	u.createAlias(spareAlias, u.createKey())
-	in := requestInState(t, u, operation, id, u.encrypt(id, secret, nil), u.encrypt(spareAlias, secret, nil))
-	switch state {
-	case kmsapi.KeyStateDisabled:
-		u.disable(id)
-	case kmsapi.KeyStatePendingDeletion:
-		u.schedule(id)
-	case "deleted":
-		u.schedule(id)
-		u.advance("7d")
-	}
-	got := works
-	if a := u.send(in); !a.ok() {
-		got = a.code + " " + a.message
-	}
-	if want = strings.ReplaceAll(want, "%s", u.keyARN(id)); got != want {
-		t.Errorf("%s: got %q, want %q", state, got, want)
-	}
-}
-
-func requestInState(t *testing.T, u user, operation, id string, own, other []byte) request {
-	t.Helper()
-	switch operation {
-	case "Decrypt":
-		return &kmsapi.DecryptRequest{CiphertextBlob: own}
-	case "Decrypt with KeyId":
-		return &kmsapi.DecryptRequest{CiphertextBlob: own, KeyId: &id}
-	case "ReEncrypt from":
-		return &kmsapi.ReEncryptRequest{CiphertextBlob: own, DestinationKeyId: new(spareAlias)}
-	case "ReEncrypt to":
-		return &kmsapi.ReEncryptRequest{CiphertextBlob: other, DestinationKeyId: &id}
-	case "DeleteAlias":
-		return &kmsapi.DeleteAliasRequest{AliasName: new("alias/of-key")}
-	case "UpdateAlias from":
-		return &kmsapi.UpdateAliasRequest{AliasName: new("alias/of-key"), TargetKeyId: u.describe(spareAlias).KeyId}
-	}
-	operation, _, _ = strings.Cut(operation, " ")
-	for _, s := range onKey(t) {
-		if s.operation == operation {
-			return s.make(u, id)
+	refused := 0
+	for _, k := range keyKinds() {
+		if !k.external() || k.role != "" {
+			continue
+		}
+		id := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{KeySpec: &k.spec, KeyUsage: &k.usage, Origin: &k.origin}).KeyMetadata.KeyId
+		if state := u.keyState(id); state != "PendingImport" {
+			t.Errorf("a new key, %s, is %s", k.name, state)
+		}
+		for _, s := range samples(k, &evidence{ciphertext: []byte("x"), signature: []byte("x"), mac: []byte("x")}) {
+			if wrongKind(s.operation, k, "") != "" {
+				continue
+			}
+			pending := "KMSInvalidStateException " + u.keyARN(id) + " is pending import."
+			switch a := u.send(s.make(u, id)); s.operation {
+			case "Decrypt", "DeriveSharedSecret", "Encrypt", "GenerateDataKey", "GenerateDataKeyPair", "GenerateMac", "GetPublicKey",
+				"RotateKeyOnDemand", "Sign", "Verify", "VerifyMac", "CreateGrant", "DisableKey", "EnableKey":
+				refused++
+				if got := a.code + " " + a.message; got != pending {
+					t.Errorf("%s of a key %s: got %q, want %q", s.operation, k.name, got, pending)
+				}
+			case "CreateAlias", "DeleteImportedKeyMaterial", "DescribeKey", "GetKeyLastUsage", "ListKeyRotations":
+				if !a.ok() {
+					t.Errorf("%s of a key %s: %s %s", s.operation, k.name, a.code, a.message)
+				}
+			}
+			u.send(&kmsapi.CancelKeyDeletionRequest{KeyId: &id})
+			u.send(&kmsapi.DeleteAliasRequest{AliasName: new("alias/new")})
 		}
 	}
-	t.Fatalf("no sample of %s", operation)
-	return nil
+	if refused < 25 {
+		t.Errorf("%d refusals", refused)
+	}
 }
 
 // The answers of C4a in the order of the checks: parameters, key, permission, state, cryptography, dry run.
@@ -122,6 +61,8 @@ func TestOrderOfChecks(t *testing.T) {
 	id, absent := u.createKey(), u.keyARN("00000000-0000-4000-8000-000000000000")
 	ciphertext := u.encrypt(id, secret, nil)
 	u.disable(id)
+	pair := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{KeySpec: new(kmsapi.KeySpecEccNistP256), KeyUsage: new(signing)}).KeyMetadata.KeyId
+	u.disable(pair)
 	for _, row := range []struct {
 		name string
 		by   user
@@ -135,6 +76,16 @@ func TestOrderOfChecks(t *testing.T) {
 		{"state before a broken ciphertext", u, &kmsapi.DecryptRequest{KeyId: &id, CiphertextBlob: []byte("x")}, "DisabledException"},
 		{"state before the wrong encryption context", u, &kmsapi.DecryptRequest{CiphertextBlob: ciphertext, EncryptionContext: map[string]string{"a": "b"}}, "DisabledException"},
 		{"state before dry run", u, &kmsapi.EncryptRequest{KeyId: &id, Plaintext: []byte("x"), DryRun: new(true)}, "DisabledException"},
+		{"kind before state", u, &kmsapi.SignRequest{KeyId: &id, Message: []byte("x"), SigningAlgorithm: new(kmsapi.SigningAlgorithmSpecEcdsaSha256)}, "InvalidKeyUsageException"},
+		{"permission before kind", stranger, &kmsapi.SignRequest{KeyId: new(u.keyARN(id)), Message: []byte("x"), SigningAlgorithm: new(kmsapi.SigningAlgorithmSpecEcdsaSha256)}, "AccessDeniedException"},
+		{"kind before dry run", u, &kmsapi.GenerateMacRequest{KeyId: &id, Message: []byte("x"), MacAlgorithm: new(kmsapi.MacAlgorithmSpecHmacSha256), DryRun: new(true)}, "InvalidKeyUsageException"},
+		{"state before algorithm", u, &kmsapi.EncryptRequest{KeyId: &id, Plaintext: []byte("x"), EncryptionAlgorithm: new(kmsapi.EncryptionAlgorithmSpecSm2pke)}, "DisabledException"},
+		{"state before algorithm of a ciphertext", u, &kmsapi.DecryptRequest{KeyId: &id, CiphertextBlob: ciphertext, EncryptionAlgorithm: new(kmsapi.EncryptionAlgorithmSpecSm2pke)}, "DisabledException"},
+		{"grant token before state", u, &kmsapi.EncryptRequest{KeyId: &id, Plaintext: []byte("x"), GrantTokens: []string{"x"}}, "InvalidGrantTokenException"},
+		{"signing: kind before state", u, &kmsapi.GenerateDataKeyRequest{KeyId: &pair}, "InvalidKeyUsageException"},
+		{"signing: state before algorithm", u, &kmsapi.SignRequest{KeyId: &pair, Message: []byte("x"), SigningAlgorithm: new(kmsapi.SigningAlgorithmSpecEcdsaSha512)}, "DisabledException"},
+		{"signing: state before length of the digest", u, &kmsapi.SignRequest{KeyId: &pair, Message: []byte("x"), MessageType: new(kmsapi.MessageTypeDigest), SigningAlgorithm: new(kmsapi.SigningAlgorithmSpecEcdsaSha256)}, "DisabledException"},
+		{"signing: state before the signature", u, &kmsapi.VerifyRequest{KeyId: &pair, Message: []byte("x"), Signature: []byte("x"), SigningAlgorithm: new(kmsapi.SigningAlgorithmSpecEcdsaSha256)}, "DisabledException"},
 		{"state before data key size", u, &kmsapi.GenerateDataKeyRequest{KeyId: &id}, "DisabledException"},
 	} {
 		if a := row.by.send(row.in); a.code != row.code {

@@ -12,33 +12,59 @@ import (
 func (s *Service) Operations() []service.Operation {
 	return []service.Operation{
 		onKey(s, "CancelKeyDeletion", keyOnly, write|logAnswer, s.cancelKeyDeletion),
-		define("CreateAlias", write|logKey, s.resolveCreateAlias, checkAlias, s.createAlias),
-		define("CreateKey", write|logAnswer, service.NoResource[kmsapi.CreateKeyRequest]("kms:CreateKey"), nil, s.createKey),
-		define("Decrypt", read, s.resolveDecrypt, checkSource, s.decrypt),
-		define("DeleteAlias", write|logKey, s.resolveDeleteAlias, checkAlias, s.deleteAlias),
+		define(s, "CreateAlias", write|logKey, s.resolveCreateAlias, checkAlias, s.createAlias),
+		onKey(s, "CreateGrant", keyOnly, write|logAnswer, s.createGrant),
+		define(s, "CreateKey", write|logAnswer, service.NoResource[createKeyRequest]("kms:CreateKey"), nil, s.createKey),
+		onKey(s, "Decapsulate", anyForm, use, s.decapsulate),
+		define(s, "Decrypt", use, s.resolveDecrypt, checkDecrypt, s.decrypt),
+		define(s, "DeleteAlias", write|logKey, s.resolveDeleteAlias, checkAlias, s.deleteAlias),
+		onKey(s, "DeleteImportedKeyMaterial", keyOnly, write|logAnswer, s.deleteImportedKeyMaterial),
+		onKey(s, "DeriveSharedSecret", anyForm, use, s.deriveSharedSecret),
 		onKey(s, "DescribeKey", anyForm, read, s.describeKey),
 		onKey(s, "DisableKey", keyOnly, write|logKey, s.disableKey),
+		onKey(s, "DisableKeyRotation", keyOnly, write, s.disableKeyRotation),
 		onKey(s, "EnableKey", keyOnly, write|logKey, s.enableKey),
-		onKey(s, "Encrypt", anyForm, read, s.encrypt),
-		onKey(s, "GenerateDataKey", anyForm, read, s.generateDataKey),
-		onKey(s, "GenerateDataKeyWithoutPlaintext", anyForm, read, s.generateDataKeyWithoutPlaintext),
-		define("GenerateRandom", read, service.NoResource[kmsapi.GenerateRandomRequest]("kms:GenerateRandom"), nil, s.generateRandom),
+		onKey(s, "EnableKeyRotation", keyOnly, write|logKey, s.enableKeyRotation),
+		onKey(s, "Encapsulate", anyForm, use, s.encapsulate),
+		onKey(s, "Encrypt", anyForm, use, s.encrypt),
+		onKey(s, "GenerateDataKey", anyForm, use, s.generateDataKey),
+		onKey(s, "GenerateDataKeyPair", anyForm, use, s.generateDataKeyPair),
+		onKey(s, "GenerateDataKeyPairWithoutPlaintext", anyForm, use, s.generateDataKeyPairWithoutPlaintext),
+		onKey(s, "GenerateDataKeyWithoutPlaintext", anyForm, use, s.generateDataKeyWithoutPlaintext),
+		onKey(s, "GenerateMac", anyForm, use, s.generateMac),
+		define(s, "GenerateRandom", read, service.NoResource[kmsapi.GenerateRandomRequest]("kms:GenerateRandom"), nil, s.generateRandom),
+		onKey(s, "GetKeyLastUsage", keyOnly, read, s.getKeyLastUsage),
 		onKey(s, "GetKeyPolicy", keyOnly, read, s.getKeyPolicy),
-		define("ListAliases", read, s.resolveListAliases, nil, s.listAliases),
+		onKey(s, "GetKeyRotationStatus", keyOnly, read, s.getKeyRotationStatus),
+		onKey(s, "GetParametersForImport", keyOnly, read, s.getParametersForImport),
+		onKey(s, "GetPublicKey", anyForm, read, s.getPublicKey),
+		onKey(s, "ImportKeyMaterial", keyOnly, write|logAnswer, s.importKeyMaterial),
+		define(s, "ListAliases", read, s.resolveListAliases, nil, s.listAliases),
+		onKey(s, "ListGrants", keyOnly, read, s.listGrants),
 		onKey(s, "ListKeyPolicies", keyOnly, read, s.listKeyPolicies),
-		define("ListKeys", read, service.NoResource[kmsapi.ListKeysRequest]("kms:ListKeys"), nil, s.listKeys),
+		onKey(s, "ListKeyRotations", keyOnly, read, s.listKeyRotations),
+		define(s, "ListKeys", read, service.NoResource[kmsapi.ListKeysRequest]("kms:ListKeys"), nil, s.listKeys),
 		onKey(s, "ListResourceTags", keyOnly, read, s.listResourceTags),
+		define(s, "ListRetirableGrants", read, service.NoResource[kmsapi.ListRetirableGrantsRequest]("kms:ListRetirableGrants"), nil, s.listRetirableGrants),
 		onKey(s, "PutKeyPolicy", keyOnly, write, s.putKeyPolicy),
-		define("ReEncrypt", read, s.resolveReEncrypt, checkReEncrypt, s.reEncrypt),
+		define(s, "ReEncrypt", use, s.resolveReEncrypt, checkReEncrypt, s.reEncrypt),
+		onKey(s, "ReplicateKey", keyOnly, write|logAnswer, s.replicateKey),
+		define(s, "RetireGrant", write|logKey, s.resolveRetireGrant, checkGrant, s.retireGrant),
+		onKey(s, "RevokeGrant", keyOnly, write|logKey, s.revokeGrant),
+		onKey(s, "RotateKeyOnDemand", keyOnly, write|logAnswer, s.rotateKeyOnDemand),
 		onKey(s, "ScheduleKeyDeletion", keyOnly, write|logAnswer, s.scheduleKeyDeletion),
+		onKey(s, "Sign", anyForm, use, s.sign),
 		onKey(s, "TagResource", keyOnly, write|logKey, s.tagResource),
 		onKey(s, "UntagResource", keyOnly, write|logKey, s.untagResource),
-		define("UpdateAlias", write|logKey, s.resolveUpdateAlias, checkAlias, s.updateAlias),
+		define(s, "UpdateAlias", write|logKey, s.resolveUpdateAlias, checkAlias, s.updateAlias),
 		onKey(s, "UpdateKeyDescription", keyOnly, write, s.updateKeyDescription),
+		define(s, "UpdatePrimaryRegion", write|logKey, s.resolveUpdatePrimaryRegion, checkPrimaries, s.updatePrimaryRegion),
+		onKey(s, "Verify", anyForm, use, s.verify),
+		onKey(s, "VerifyMac", anyForm, use, s.verifyMac),
 	}
 }
 
-// traits say what an operation's audit record shows.
+// traits say what an operation's audit record shows, and whether it counts as use of its keys.
 type traits uint8
 
 const (
@@ -47,6 +73,8 @@ const (
 	logAnswer
 	// logKey writes the key's ARN as keyId into responseElements although the answer is empty, as CloudTrail does.
 	logKey
+	// use is cryptographic use, which GetKeyLastUsage tells of. It changes nothing.
+	use
 )
 
 // target is what the operations of this package act on.
@@ -55,32 +83,42 @@ type target interface {
 	arn() string // of the key, for logKey
 }
 
-// define makes a row: besides the operation's own steps, what all operations of the API share: grant tokens and
-// DryRun.
+// user is a target of an operation that uses keys.
+type user interface {
+	used(s *Service, c *service.Call)
+}
+
+// define makes a row: besides the operation's own steps, what all operations of the API share: grant tokens,
+// DryRun and the note of use.
 func define[In, Out any, T service.Target, PIn interface {
 	*In
 	api.Input
 }, POut interface {
 	*Out
 	api.Output
-}](name string, is traits,
+}](s *Service, name string, is traits,
 	resolve func(context.Context, *service.Call, *In) (T, error),
 	check func(*service.Call, *In, T) error,
 	handle func(context.Context, *service.Call, *In, T) (*Out, error),
 ) service.Operation {
 	row := service.Row[In, Out, T]{
-		Name: name, ReadOnly: is&write == 0, Resolve: resolve,
+		Name: name, ReadOnly: is&write == 0,
+		Resolve: func(ctx context.Context, c *service.Call, in *In) (T, error) {
+			t, err := resolve(ctx, c, in)
+			if err == nil {
+				err = s.checkGrantTokens(ctx, c, PIn(in).Common().GrantTokens)
+			}
+			return t, err
+		},
 		Check: check,
 		Handle: func(ctx context.Context, c *service.Call, in *In, t T) (*Out, error) {
-			common := PIn(in).Common()
-			if len(common.GrantTokens) > 0 {
-				// No grant has been made in this version, so no token can be valid.
-				return nil, kmsapi.InvalidGrantTokenException("")
-			}
 			out, err := handle(ctx, c, in, t)
-			if err == nil && common.DryRun {
-				// What has DryRun changes nothing, so it may run; only its answer is withheld.
+			switch {
+			case err == nil && c.DryRun:
+				// Handlers change nothing in a dry run; what only computes may run, and its answer is withheld.
 				return nil, kmsapi.DryRunOperationException("The request would have succeeded, but the DryRun option is set.")
+			case err == nil && is&use != 0:
+				any(t).(user).used(s, c)
 			}
 			return out, err
 		},
@@ -110,7 +148,7 @@ func onKey[In, Out any, PIn interface {
 	resolve := func(ctx context.Context, c *service.Call, in *In) (*keyTarget, error) {
 		return s.resolve(ctx, c, action, *PIn(in).Common().KeyID, f)
 	}
-	return define[In, Out, *keyTarget, PIn, POut](name, is, resolve, checkKey, handle)
+	return define[In, Out, *keyTarget, PIn, POut](s, name, is, resolve, checkKey, handle)
 }
 
 // checkKey refuses what the key's state does not allow.
@@ -119,3 +157,10 @@ func checkKey[In any](c *service.Call, _ *In, t *keyTarget) error {
 }
 
 func (t *keyTarget) arn() string { return t.key.ARN() }
+
+func (t *keyTarget) used(s *Service, c *service.Call) { s.noteUse(c, t.key) }
+
+func (t *reEncryptKeys) used(s *Service, c *service.Call) {
+	s.noteUse(c, t.from.key)
+	s.noteUse(c, t.to.key)
+}

@@ -55,13 +55,17 @@ func readDeployment(ctx context.Context, st store.Store) (*deployment, error) {
 	if err != nil || r.Revision == 0 {
 		return nil, err
 	}
+	return decodeDeployment(r.Value)
+}
+
+func decodeDeployment(value []byte) (*deployment, error) {
 	var d deployment
 	// First the version alone: a newer record may have members that are not known here.
-	if err := json.Unmarshal(r.Value, &d); err == nil && d.Version > deploymentVersion {
+	if err := json.Unmarshal(value, &d); err == nil && d.Version > deploymentVersion {
 		return nil, fmt.Errorf("%w: deployment record has version %d, this binary understands %d", store.ErrNewerFormat, d.Version, deploymentVersion)
 	}
 	d = deployment{}
-	if err := json.Unmarshal(r.Value, &d, json.RejectUnknownMembers(true)); err != nil || d.Version != deploymentVersion {
+	if err := json.Unmarshal(value, &d, json.RejectUnknownMembers(true)); err != nil || d.Version != deploymentVersion {
 		return nil, fmt.Errorf("server: damaged deployment record (version %d): %w", d.Version, err)
 	}
 	return &d, nil

@@ -34,7 +34,7 @@ func (s *Server) ready(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout)
 	defer cancel()
-	_, err := s.store.Get(ctx, deploymentKey)
+	_, err := s.config.Store.Get(ctx, deploymentKey)
 	h.asked, h.ready = time.Now(), err == nil
 	return h.ready
 }

@@ -18,18 +18,11 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/trent-kms/trent/internal/admin"
-	kmsapi "github.com/trent-kms/trent/internal/api/kms"
-	stsapi "github.com/trent-kms/trent/internal/api/sts"
-	trentapi "github.com/trent-kms/trent/internal/api/trent"
 	"github.com/trent-kms/trent/internal/audit"
-	"github.com/trent-kms/trent/internal/clock"
 	"github.com/trent-kms/trent/internal/hsm/root"
 	"github.com/trent-kms/trent/internal/iam"
 	"github.com/trent-kms/trent/internal/kms"
-	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/internal/store"
-	"github.com/trent-kms/trent/internal/wire"
-	"github.com/trent-kms/trent/internal/wire/sigv4"
 )
 
 // Config says what to serve.
@@ -48,74 +41,34 @@ type Config struct {
 	Administrator func(account string, key iam.AccessKey) error
 	// Withdraw takes back what Administrator kept, because another node was first. Needed with it.
 	Withdraw func(accessKeyID string) error
-	Log      *slog.Logger
+	// Seed are keys that a development server makes before it serves, where they do not exist.
+	Seed []kms.SeedKey
+	Log  *slog.Logger
 }
 
 // Server is a deployment with its services built. Safe for concurrent use.
 type Server struct {
-	config     Config
-	deployment *deployment
-	pipeline   *service.Pipeline
-	store      *store.Cached
-	audit      *audit.Log
+	config Config
+	audit  *audit.Log
+	shelf  *admin.Shelf
 
-	stop     context.CancelFunc
-	sweeper  sync.WaitGroup
+	// turn is held for reading by every request to a development server, and for writing while its state is replaced.
+	// In production nothing is ever replaced, and nobody takes it.
+	turn       sync.RWMutex
+	deployment *deployment
+	current    *services // nil while there are none, because they could not be made
+
 	underWay sync.WaitGroup // requests in their handlers
 	health   health
 }
 
 // New opens the deployment, or makes it, and builds the services. When it fails everything that was in Config is closed.
 func New(ctx context.Context, c Config) (*Server, error) {
-	s := &Server{config: c, store: store.NewCached(c.Store)}
-	if err := s.build(ctx); err != nil {
+	s := &Server{config: c, shelf: new(admin.Shelf)}
+	if err := s.open(ctx, c.Seed); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
-}
-
-func (s *Server) build(ctx context.Context) error {
-	c := s.config
-	var err error
-	d, h, err := openDeployment(ctx, c, s.store)
-	if err != nil {
-		return err
-	}
-	s.deployment = d
-	if s.audit, err = audit.Open(ctx, c.Audit); err != nil {
-		return err
-	}
-	if cut := s.audit.TailCut(); cut > 0 {
-		c.Log.Warn("cut an unacknowledged end off the audit log", "bytes", cut)
-	}
-	now := new(clock.Clock)
-	if c.Dev {
-		if err := admin.RestoreClock(ctx, s.store, now); err != nil {
-			return err
-		}
-	}
-	identities := iam.New(iam.Config{Store: s.store, HSM: h, Dev: c.Dev})
-	keys := kms.New(kms.Config{Store: s.store, HSM: h, Clock: now, Audit: s.audit.Append, Log: c.Log, DestroyAfter: destroyAfter(c)})
-	due := make(chan struct{}, 1)
-	administration := admin.New(admin.Config{
-		Store: s.store, Clock: now, Dev: c.Dev, Version: c.Version, Engine: c.Engine, Regions: c.Regions,
-		Started: time.Now().UTC(), Account: administrators(c, d), Advanced: func() { wake(due) },
-		Ready: s.ready,
-	})
-	verifier, err := sigv4.New(sigv4.Config{Lookup: identities.Lookup})
-	if err != nil {
-		return err
-	}
-	s.pipeline = service.New(service.Config{
-		Services: []service.Service{
-			{Name: kmsapi.Service, Source: "kms.amazonaws.com", Protocol: wire.JSON{TargetPrefix: kmsapi.TargetPrefix}, Table: keys.Operations(), API: kmsapi.Operations()},
-			{Name: stsapi.Service, Source: "sts.amazonaws.com", Protocol: wire.Query{Version: stsapi.Version, Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"}, Table: identities.STS(), API: stsapi.Operations()},
-			{Name: trentapi.Service, Source: "trent", Protocol: wire.JSON{TargetPrefix: trentapi.TargetPrefix}, Table: administration.Operations(), API: trentapi.Operations()},
-		},
-		Verifier: verifier, Regions: c.Regions, Clock: now, Audit: s.audit.Append, Log: c.Log,
-	})
-	s.startSweeper(keys, due)
-	return nil
 }
 
 // administrators returns the account that may administer; in development every account may.
@@ -135,27 +88,10 @@ func destroyAfter(c Config) time.Duration {
 	return 24 * time.Hour
 }
 
-func wake(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // it has been woken already and will see this too
-	}
-}
-
-func (s *Server) startSweeper(keys *kms.Service, due <-chan struct{}) {
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	s.sweeper.Go(func() { keys.RunSweeper(ctx, due) })
-}
-
 // Close releases everything: nothing may be served any more. The store goes before the audit log, so that nothing can
 // change that cannot be written down.
 func (s *Server) Close() error {
-	if s.stop != nil {
-		s.stop()
-	}
-	s.sweeper.Wait()
-	errs := []error{s.store.Close()}
+	errs := []error{s.end(), s.config.Store.Close()}
 	if s.audit != nil {
 		errs = append(errs, s.audit.Close())
 	}
@@ -163,7 +99,11 @@ func (s *Server) Close() error {
 }
 
 // Account is the account of the deployment's administrator.
-func (s *Server) Account() string { return s.deployment.Account }
+func (s *Server) Account() string {
+	s.turn.RLock()
+	defer s.turn.RUnlock()
+	return s.deployment.Account
+}
 
 // Handler serves the services, and health for those who only want to know that.
 func (s *Server) Handler() http.Handler {
@@ -182,9 +122,22 @@ func (s *Server) Handler() http.Handler {
 		case r.URL.Path == "/readyz" && isRead(r):
 			s.answerReady(w, r)
 		default:
-			s.pipeline.ServeHTTP(w, r)
+			s.serve(w, r)
 		}
 	})
+}
+
+// serve hands a request to the services as they are at this moment, and they last until it is answered.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if s.config.Dev {
+		s.turn.RLock()
+		defer s.turn.RUnlock()
+	}
+	if s.current == nil {
+		http.Error(w, "a reset or a restore has failed: see the log, and start the server again", http.StatusServiceUnavailable)
+		return
+	}
+	s.current.pipeline.ServeHTTP(w, r)
 }
 
 func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

@@ -31,7 +31,68 @@ func (x *AdvanceClockResponse) AppendAudit(b []byte) []byte {
 }
 
 // AppendAudit appends what an audit record may hold of x, or null.
+func (*CreateSnapshotRequest) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *CreateSnapshotResponse) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.SnapshotId != nil {
+		b = append(b, `"snapshotId":`...)
+		b = append(api.AppendText(b, *x.SnapshotId), ',')
+	}
+	if x.Size != nil {
+		b = append(b, `"size":`...)
+		b = append(api.AppendInt(b, *x.Size), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
 func (*GetStatusRequest) AppendAudit(b []byte) []byte { return append(b, "null"...) }
 
 // AppendAudit appends what an audit record may hold of x, or null.
 func (*GetStatusResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *ReadSnapshotRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.SnapshotId != nil {
+		b = append(b, `"snapshotId":`...)
+		b = append(api.AppendText(b, *x.SnapshotId), ',')
+	}
+	if x.Offset != nil {
+		b = append(b, `"offset":`...)
+		b = append(api.AppendInt(b, *x.Offset), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*ReadSnapshotResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*ResetServerRequest) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *RestoreSnapshotRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.SnapshotId != nil {
+		b = append(b, `"snapshotId":`...)
+		b = append(api.AppendText(b, *x.SnapshotId), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *WriteSnapshotRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.SnapshotId != nil {
+		b = append(b, `"snapshotId":`...)
+		b = append(api.AppendText(b, *x.SnapshotId), ',')
+	}
+	if x.Offset != nil {
+		b = append(b, `"offset":`...)
+		b = append(api.AppendInt(b, *x.Offset), ',')
+	}
+	return api.EndAudit(b)
+}

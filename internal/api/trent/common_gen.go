@@ -12,6 +12,31 @@ func (x *AdvanceClockRequest) Common() api.Common {
 }
 
 // Common returns what the request shares with those of other operations.
+func (x *CreateSnapshotRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
 func (x *GetStatusRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *ReadSnapshotRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *ResetServerRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *RestoreSnapshotRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *WriteSnapshotRequest) Common() api.Common {
 	return api.Common{}
 }

@@ -57,6 +57,40 @@ func (x *AdvanceClockResponse) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (*CreateSnapshotRequest) DecodeJSON(d *api.Decoder) { d.SkipObject() }
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (*CreateSnapshotRequest) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *CreateSnapshotResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "SnapshotId":
+			x.SnapshotId = d.Text()
+		case "Size":
+			x.Size = d.Int32()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *CreateSnapshotResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.SnapshotId != nil {
+		b = append(b, `"SnapshotId":`...)
+		b = append(api.AppendText(b, *x.SnapshotId), ',')
+	}
+	if x.Size != nil {
+		b = append(b, `"Size":`...)
+		b = append(api.AppendInt(b, *x.Size), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
 func (*GetStatusRequest) DecodeJSON(d *api.Decoder) { d.SkipObject() }
 
 // AppendJSON appends x as a JSON object; absent members are left out.
@@ -122,6 +156,118 @@ func (x *GetStatusResponse) AppendJSON(b []byte) []byte {
 	if x.StartTime != nil {
 		b = append(b, `"StartTime":`...)
 		b = append(api.AppendTime(b, *x.StartTime), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ReadSnapshotRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "SnapshotId":
+			x.SnapshotId = d.Text()
+		case "Offset":
+			x.Offset = d.Int32()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ReadSnapshotRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.SnapshotId != nil {
+		b = append(b, `"SnapshotId":`...)
+		b = append(api.AppendText(b, *x.SnapshotId), ',')
+	}
+	if x.Offset != nil {
+		b = append(b, `"Offset":`...)
+		b = append(api.AppendInt(b, *x.Offset), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ReadSnapshotResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Part":
+			x.Part = d.Blob()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ReadSnapshotResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Part != nil {
+		b = append(b, `"Part":`...)
+		b = append(api.AppendBlob(b, x.Part), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (*ResetServerRequest) DecodeJSON(d *api.Decoder) { d.SkipObject() }
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (*ResetServerRequest) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *RestoreSnapshotRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "SnapshotId":
+			x.SnapshotId = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *RestoreSnapshotRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.SnapshotId != nil {
+		b = append(b, `"SnapshotId":`...)
+		b = append(api.AppendText(b, *x.SnapshotId), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *WriteSnapshotRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "SnapshotId":
+			x.SnapshotId = d.Text()
+		case "Offset":
+			x.Offset = d.Int32()
+		case "Part":
+			x.Part = d.Blob()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *WriteSnapshotRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.SnapshotId != nil {
+		b = append(b, `"SnapshotId":`...)
+		b = append(api.AppendText(b, *x.SnapshotId), ',')
+	}
+	if x.Offset != nil {
+		b = append(b, `"Offset":`...)
+		b = append(api.AppendInt(b, *x.Offset), ',')
+	}
+	if x.Part != nil {
+		b = append(b, `"Part":`...)
+		b = append(api.AppendBlob(b, x.Part), ',')
 	}
 	return api.EndObject(b)
 }

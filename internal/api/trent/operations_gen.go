@@ -18,6 +18,11 @@ const (
 func Operations() []api.OperationInfo {
 	return []api.OperationInfo{
 		{Name: "AdvanceClock", Built: true, NewInput: func() api.Input { return new(AdvanceClockRequest) }, NewOutput: func() api.Output { return new(AdvanceClockResponse) }},
+		{Name: "CreateSnapshot", Built: true, NewInput: func() api.Input { return new(CreateSnapshotRequest) }, NewOutput: func() api.Output { return new(CreateSnapshotResponse) }},
 		{Name: "GetStatus", Built: true, NewInput: func() api.Input { return new(GetStatusRequest) }, NewOutput: func() api.Output { return new(GetStatusResponse) }},
+		{Name: "ReadSnapshot", Built: true, NewInput: func() api.Input { return new(ReadSnapshotRequest) }, NewOutput: func() api.Output { return new(ReadSnapshotResponse) }},
+		{Name: "ResetServer", Built: true, NewInput: func() api.Input { return new(ResetServerRequest) }, NewOutput: func() api.Output { return new(api.Empty) }},
+		{Name: "RestoreSnapshot", Built: true, NewInput: func() api.Input { return new(RestoreSnapshotRequest) }, NewOutput: func() api.Output { return new(api.Empty) }},
+		{Name: "WriteSnapshot", Built: true, NewInput: func() api.Input { return new(WriteSnapshotRequest) }, NewOutput: func() api.Output { return new(api.Empty) }},
 	}
 }

@@ -37,6 +37,35 @@ func (AdvanceClockResponse) LogValue() slog.Value {
 	return slog.StringValue("trentapi.AdvanceClockResponse")
 }
 
+// CreateSnapshotRequest is the request of CreateSnapshot.
+type CreateSnapshotRequest struct{}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (CreateSnapshotRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.CreateSnapshotRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (CreateSnapshotRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.CreateSnapshotRequest")
+}
+
+// CreateSnapshotResponse is the response of CreateSnapshot.
+type CreateSnapshotResponse struct {
+	SnapshotId *string // of ^[0-9a-f]{64}$
+	Size       *int32  // 0 to 268435456
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (CreateSnapshotResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.CreateSnapshotResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (CreateSnapshotResponse) LogValue() slog.Value {
+	return slog.StringValue("trentapi.CreateSnapshotResponse")
+}
+
 // GetStatusRequest is the request of GetStatus.
 type GetStatusRequest struct{}
 
@@ -63,3 +92,75 @@ func (GetStatusResponse) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trentapi.G
 
 // LogValue logs the name of the type alone.
 func (GetStatusResponse) LogValue() slog.Value { return slog.StringValue("trentapi.GetStatusResponse") }
+
+// ReadSnapshotRequest is the request of ReadSnapshot.
+type ReadSnapshotRequest struct {
+	SnapshotId *string // required; of ^[0-9a-f]{64}$
+	Offset     *int32  // required; 0 to 268435456
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ReadSnapshotRequest) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trentapi.ReadSnapshotRequest") }
+
+// LogValue logs the name of the type alone.
+func (ReadSnapshotRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.ReadSnapshotRequest")
+}
+
+// ReadSnapshotResponse is the response of ReadSnapshot.
+type ReadSnapshotResponse struct {
+	Part []byte // 1 to 524288 bytes; never in an audit record
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ReadSnapshotResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.ReadSnapshotResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (ReadSnapshotResponse) LogValue() slog.Value {
+	return slog.StringValue("trentapi.ReadSnapshotResponse")
+}
+
+// ResetServerRequest is the request of ResetServer.
+type ResetServerRequest struct{}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ResetServerRequest) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trentapi.ResetServerRequest") }
+
+// LogValue logs the name of the type alone.
+func (ResetServerRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.ResetServerRequest")
+}
+
+// RestoreSnapshotRequest is the request of RestoreSnapshot.
+type RestoreSnapshotRequest struct {
+	SnapshotId *string // required; of ^[0-9a-f]{64}$
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (RestoreSnapshotRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.RestoreSnapshotRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (RestoreSnapshotRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.RestoreSnapshotRequest")
+}
+
+// WriteSnapshotRequest is the request of WriteSnapshot.
+type WriteSnapshotRequest struct {
+	SnapshotId *string // required; of ^[0-9a-f]{64}$
+	Offset     *int32  // required; 0 to 268435456
+	Part       []byte  // required; 1 to 524288 bytes; never in an audit record
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (WriteSnapshotRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.WriteSnapshotRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (WriteSnapshotRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.WriteSnapshotRequest")
+}

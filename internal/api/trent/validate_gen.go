@@ -3,6 +3,8 @@
 package trentapi
 
 import (
+	"regexp"
+
 	"github.com/trent-kms/trent/internal/api"
 )
 
@@ -16,4 +18,62 @@ func (x *AdvanceClockRequest) Validate(v *api.Violations) {
 }
 
 // Validate reports every constraint of the model that x breaks.
+func (*CreateSnapshotRequest) Validate(*api.Violations) {}
+
+// Validate reports every constraint of the model that x breaks.
 func (*GetStatusRequest) Validate(*api.Violations) {}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *ReadSnapshotRequest) Validate(v *api.Violations) {
+	if x.SnapshotId == nil {
+		v.Null("snapshotId")
+	} else {
+		if !matchesSnapshotIdType(*x.SnapshotId) {
+			v.Pattern("snapshotId", *x.SnapshotId, "^[0-9a-f]{64}$")
+		}
+	}
+	if x.Offset == nil {
+		v.Null("offset")
+	} else {
+		v.Range("offset", *x.Offset, 0, 268435456)
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (*ResetServerRequest) Validate(*api.Violations) {}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *RestoreSnapshotRequest) Validate(v *api.Violations) {
+	if x.SnapshotId == nil {
+		v.Null("snapshotId")
+	} else {
+		if !matchesSnapshotIdType(*x.SnapshotId) {
+			v.Pattern("snapshotId", *x.SnapshotId, "^[0-9a-f]{64}$")
+		}
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *WriteSnapshotRequest) Validate(v *api.Violations) {
+	if x.SnapshotId == nil {
+		v.Null("snapshotId")
+	} else {
+		if !matchesSnapshotIdType(*x.SnapshotId) {
+			v.Pattern("snapshotId", *x.SnapshotId, "^[0-9a-f]{64}$")
+		}
+	}
+	if x.Offset == nil {
+		v.Null("offset")
+	} else {
+		v.Range("offset", *x.Offset, 0, 268435456)
+	}
+	if x.Part == nil {
+		v.Null("part")
+	} else {
+		v.Size("part", len(x.Part), 1, 524288)
+	}
+}
+
+var patternSnapshotIdType = regexp.MustCompile("\\A(?:^[0-9a-f]{64}$)\\z")
+
+func matchesSnapshotIdType(s string) bool { return patternSnapshotIdType.MatchString(s) }

@@ -1,0 +1,142 @@
+package kms
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	kmsapi "github.com/trent-kms/trent/internal/api/kms"
+	"github.com/trent-kms/trent/internal/arn"
+	"github.com/trent-kms/trent/internal/store"
+)
+
+// MultiRegion says who the relatives of a multi-Region key are. It is the same in the records of all of them: each
+// transaction that changes what relatives share changes all their records, so that none is ever behind.
+//
+// Relatives share: key id, spec, usage, origin, key material (of imported keys: the list of it, but not its presence and
+// expiry), rotation, and this. All else is each one's own (KMS Developer Guide, "Multi-Region keys").
+type MultiRegion struct {
+	Primary  string    `json:"primary"` // Region
+	Replicas []Replica `json:"replicas,omitempty"`
+}
+
+// Replica is a replica key, as its relatives know it.
+type Replica struct {
+	Region string `json:"region"`
+	// DeleteAt is when it ceases to exist, zero when that is not decided.
+	DeleteAt time.Time `json:"delete_at,omitzero"`
+}
+
+// maxReplicas bounds a set of relatives, for all their records change in one transaction (store.MaxOps).
+const maxReplicas = 35
+
+func (m *MultiRegion) clone() *MultiRegion {
+	if m == nil {
+		return nil
+	}
+	return &MultiRegion{Primary: m.Primary, Replicas: slices.Clone(m.Replicas)}
+}
+
+// lastReplica returns when the last replica is gone; ok is false while that is not decided of all.
+func (m *MultiRegion) lastReplica() (at time.Time, ok bool) {
+	for _, r := range m.Replicas {
+		if r.DeleteAt.IsZero() {
+			return time.Time{}, false
+		}
+		if r.DeleteAt.After(at) {
+			at = r.DeleteAt
+		}
+	}
+	return at, true
+}
+
+// replicasAt are the Regions of the replicas that exist at a moment.
+func (m *MultiRegion) replicasAt(now time.Time) []string {
+	var all []string
+	for _, r := range m.Replicas {
+		if r.DeleteAt.IsZero() || now.Before(r.DeleteAt) {
+			all = append(all, r.Region)
+		}
+	}
+	return all
+}
+
+// without removes a replica.
+func (m *MultiRegion) without(region string) {
+	m.Replicas = slices.DeleteFunc(m.Replicas, func(r Replica) bool { return r.Region == region })
+}
+
+// configuration is m as DescribeKey shows it.
+func (m *MultiRegion) configuration(k *Key, now time.Time) *kmsapi.MultiRegionConfiguration {
+	if m == nil {
+		return nil
+	}
+	in := func(region string) kmsapi.MultiRegionKey {
+		return kmsapi.MultiRegionKey{Arn: new(arn.KMS(region, k.Account, "key/"+k.ID)), Region: &region}
+	}
+	c := &kmsapi.MultiRegionConfiguration{
+		MultiRegionKeyType: new(kmsapi.MultiRegionKeyTypeReplica), PrimaryKey: new(in(m.Primary)), ReplicaKeys: []kmsapi.MultiRegionKey{},
+	}
+	if k.primary() {
+		c.MultiRegionKeyType = new(kmsapi.MultiRegionKeyTypePrimary)
+	}
+	for _, region := range m.replicasAt(now) {
+		c.ReplicaKeys = append(c.ReplicaKeys, in(region))
+	}
+	return c
+}
+
+// primary says whether k is the primary key of its set.
+func (k *Key) primary() bool { return k.MultiRegion != nil && k.MultiRegion.Primary == k.Region }
+
+// replica says whether k is a replica key.
+func (k *Key) replica() bool { return k.MultiRegion != nil && k.MultiRegion.Primary != k.Region }
+
+// relative is a key's record in another Region.
+type relative struct {
+	key      *Key
+	revision int64
+}
+
+// relatives reads the records of a key's relatives that exist.
+func (s *Service) relatives(ctx context.Context, now time.Time, k *Key) ([]relative, error) {
+	if k.MultiRegion == nil {
+		return nil, nil
+	}
+	var all []relative
+	for _, region := range append([]string{k.MultiRegion.Primary}, k.MultiRegion.replicasAt(now)...) {
+		if region == k.Region {
+			continue
+		}
+		other, revision, err := s.get(ctx, now, k.Account, region, k.ID)
+		if err != nil {
+			return nil, err
+		}
+		if other != nil {
+			all = append(all, relative{other, revision})
+		}
+	}
+	return all, nil
+}
+
+// share commits a change of what a key's relatives share, in the records of all of them: change is called with a copy of
+// each, first of the target's own. t is committed with it.
+func (s *Service) share(ctx context.Context, now time.Time, target *keyTarget, t store.Txn, change func(*Key)) (*Key, error) {
+	relatives, err := s.relatives(ctx, now, target.key)
+	if err != nil {
+		return nil, err
+	}
+	changed := target.key.clone()
+	change(changed)
+	if err := s.put(&t, target.key, changed, target.revision); err != nil {
+		return nil, err
+	}
+	for _, r := range relatives {
+		c := r.key.clone()
+		change(c)
+		if err := s.put(&t, r.key, c, r.revision); err != nil {
+			return nil, err
+		}
+	}
+	return changed, s.commit(ctx, t)
+}

@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/trent-kms/trent/internal/admin"
+	kmsapi "github.com/trent-kms/trent/internal/api/kms"
+	stsapi "github.com/trent-kms/trent/internal/api/sts"
+	trentapi "github.com/trent-kms/trent/internal/api/trent"
+	"github.com/trent-kms/trent/internal/audit"
+	"github.com/trent-kms/trent/internal/clock"
+	"github.com/trent-kms/trent/internal/hsm"
+	"github.com/trent-kms/trent/internal/iam"
+	"github.com/trent-kms/trent/internal/kms"
+	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/internal/store"
+	"github.com/trent-kms/trent/internal/wire"
+	"github.com/trent-kms/trent/internal/wire/sigv4"
+)
+
+// services are everything that serves one state of the store. When a development server's state is replaced they are
+// ended and made anew, so that nothing that they remember of the old state (records, unwrapped keys, the time) outlives it.
+type services struct {
+	store      *store.Cached
+	pipeline   *service.Pipeline
+	keys       *kms.Service
+	stop       context.CancelFunc
+	background sync.WaitGroup
+}
+
+// borrowed is the server's store, lent to services that end before it.
+type borrowed struct{ store.Store }
+
+// Close leaves the store open.
+func (borrowed) Close() error { return nil }
+
+// open makes the services of what the store holds, and the keys of a seed. When it fails, end ends what there is.
+func (s *Server) open(ctx context.Context, seed []kms.SeedKey) error {
+	c := s.config
+	if c.Dev {
+		if err := finishWipe(ctx, c.Store); err != nil {
+			return err
+		}
+	}
+	v := &services{store: store.NewCached(borrowed{c.Store})}
+	s.current = v
+	var h *hsm.HSM
+	var err error
+	if s.deployment, h, err = openDeployment(ctx, c, v.store); err != nil {
+		return err
+	}
+	if err := s.openAudit(ctx); err != nil {
+		return err
+	}
+	now := new(clock.Clock)
+	if c.Dev {
+		if err := admin.RestoreClock(ctx, v.store, now); err != nil {
+			return err
+		}
+	}
+	v.keys = kms.New(kms.Config{
+		Store: v.store, HSM: h, Clock: now, Audit: s.audit.Append, Log: c.Log, Regions: c.Regions, Custom: c.Dev,
+		Transition: transition(c), DestroyAfter: destroyAfter(c),
+	})
+	if err := v.keys.Seed(ctx, seed); err != nil {
+		return err
+	}
+	return s.start(v, h, now)
+}
+
+// openAudit opens the audit log, which lasts as long as the server.
+func (s *Server) openAudit(ctx context.Context) (err error) {
+	if s.audit != nil {
+		return nil
+	}
+	if s.audit, err = audit.Open(ctx, s.config.Audit); err != nil {
+		return err
+	}
+	if cut := s.audit.TailCut(); cut > 0 {
+		s.config.Log.Warn("cut an unacknowledged end off the audit log", "bytes", cut)
+	}
+	return nil
+}
+
+// start begins to serve, and what happens in the background.
+func (s *Server) start(v *services, h *hsm.HSM, now *clock.Clock) error {
+	c := s.config
+	due := make(chan struct{}, 1)
+	identities := iam.New(iam.Config{Store: v.store, HSM: h, Dev: c.Dev})
+	administration := admin.New(admin.Config{
+		Store: v.store, Clock: now, Dev: c.Dev, Version: c.Version, Engine: c.Engine, Regions: c.Regions,
+		Started: time.Now().UTC(), Account: administrators(c, s.deployment), Advanced: func() { wake(due) },
+		Ready: s.ready, Shelf: s.shelf, Reset: s.reset, Snapshot: s.snapshot, Restore: s.restore,
+	})
+	verifier, err := sigv4.New(sigv4.Config{Lookup: identities.Lookup})
+	if err != nil {
+		return err
+	}
+	v.pipeline = service.New(service.Config{
+		Services: []service.Service{
+			{Name: kmsapi.Service, Source: "kms.amazonaws.com", Protocol: wire.JSON{TargetPrefix: kmsapi.TargetPrefix}, Table: v.keys.Operations(), API: kmsapi.Operations()},
+			{Name: stsapi.Service, Source: "sts.amazonaws.com", Protocol: wire.Query{Version: stsapi.Version, Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"}, Table: identities.STS(), API: stsapi.Operations()},
+			{Name: trentapi.Service, Source: "trent", Protocol: wire.JSON{TargetPrefix: trentapi.TargetPrefix}, Table: administration.Operations(), API: trentapi.Operations()},
+		},
+		Verifier: verifier, Regions: c.Regions, Clock: now, Audit: s.audit.Append, Log: c.Log,
+	})
+	v.startBackground(due)
+	return nil
+}
+
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it has been woken already and will see this too
+	}
+}
+
+// startBackground starts what goes on without requests, until stop is called.
+func (v *services) startBackground(due <-chan struct{}) {
+	ctx, stop := context.WithCancel(context.Background())
+	v.stop = stop
+	v.background.Go(func() { v.keys.RunSweeper(ctx, due) })
+	v.background.Go(func() { v.keys.RunUsage(ctx) })
+}
+
+// end ends the services, if there are any. The store stays open.
+func (s *Server) end() error {
+	v := s.current
+	if v == nil {
+		return nil
+	}
+	s.current = nil
+	if v.stop != nil {
+		v.stop()
+	}
+	v.background.Wait()
+	return v.store.Close()
+}
+
+// transition makes a development server's multi-Region keys take the states on the way that clients must wait out at AWS.
+func transition(c Config) time.Duration {
+	if c.Dev {
+		return time.Second
+	}
+	return 0
+}
+
+// errBroken says that an earlier change of the state has failed.
+var errBroken = errors.New("server: there are no services")
