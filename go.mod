@@ -1,9 +1,10 @@
 module github.com/trent-kms/trent
 
-go 1.26.0
+go 1.26.4
 
 require (
 	filippo.io/mldsa v1.0.0
+	github.com/c2sp/wycheproof v0.0.0-20260902155932-3fa63dd0344a
 	github.com/cloudflare/circl v1.6.5
 	github.com/decred/dcrd/dcrec/secp256k1/v4 v4.4.1
 	github.com/emmansun/gmsm v0.44.0

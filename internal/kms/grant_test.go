@@ -451,6 +451,7 @@ func TestGrantsBelongToOneRegion(t *testing.T) {
 	in.RetiringPrincipal = new(role)
 	before, token := u.createGrant(in)
 	u.must(&kmsapi.ReplicateKeyRequest{KeyId: &id, ReplicaRegion: new(abroad)})
+	u.advance("1m") // it is Creating for a while
 	v := u.in(abroad)
 	if n := len(v.grantsOf(id)) + len(v.retirable(role)); n != 0 {
 		t.Errorf("%d grants have come along", n)

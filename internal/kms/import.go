@@ -223,6 +223,7 @@ func (s *Service) deleteImportedKeyMaterial(ctx context.Context, c *service.Call
 	if t.key.symmetric() {
 		out.KeyMaterialId = &m.ID
 	}
+	defer s.hsm.Forget(t.key.material(m))
 	if t.key.Pending == m && !t.key.replica() {
 		_, err := s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) { k.Pending = nil })
 		return out, err

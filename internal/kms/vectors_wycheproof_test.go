@@ -1,5 +1,3 @@
-//go:build wycheproof
-
 package kms_test
 
 import (
