@@ -486,7 +486,7 @@ func TestPairsAndMACKeysDoNotPrint(t *testing.T) {
 // TestCacheWeights measures the memory that a key takes once it has been used in every way, and compares with its weight
 // in the cache, which is rough: nothing takes more than slack times what it weighs.
 func TestCacheWeights(t *testing.T) {
-	const unit, slack, copies = 1300, 2.5, 32
+	const unit, slack, copies = 1300, 1.25, 32
 	h := newTestHSM(t)
 	heap := func() uint64 {
 		runtime.GC()

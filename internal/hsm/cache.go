@@ -28,11 +28,13 @@ func (u *unwrapped) weight() uint32 {
 	case u.pair == nil:
 		return 1
 	case strings.HasPrefix(u.from.Spec, "ML_DSA"):
-		return 64
-	case strings.HasPrefix(u.from.Spec, "RSA"), strings.HasPrefix(u.from.Spec, "ML_KEM"):
-		return 16
+		return 144
+	case strings.HasPrefix(u.from.Spec, "ML_KEM"):
+		return 24
+	case strings.HasPrefix(u.from.Spec, "RSA"):
+		return 9
 	}
-	return 2
+	return 3
 }
 
 // keyCache is a bounded cache of unwrapped keys. Entries are found by the salt of the wrapped blob, which is random, and

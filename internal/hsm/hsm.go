@@ -28,8 +28,8 @@ type Config struct {
 	// refuses nil, because domain keys that nobody has stored would take everything with them.
 	Domain []byte
 	// CacheEntries bounds the unwrapped keys that are kept in memory: how many symmetric and HMAC keys, of about 1.3 kB
-	// each. Key pairs count for as many as they take room: 2 on a curve, 16 with RSA or ML-KEM, 64 with ML-DSA. 0 means
-	// DefaultCacheEntries.
+	// each. Key pairs count for as many as they take room: 3 on a curve, 9 with RSA, 24 with ML-KEM, 144 with ML-DSA. 0
+	// means DefaultCacheEntries.
 	CacheEntries int
 }
 

@@ -69,6 +69,7 @@ func (w *world) checkRecords() {
 			w.checkKey(all, path, k, now)
 		}
 	}
+	w.checkGrants()
 	for path, a := range all.aliases {
 		part := strings.SplitN(path, "/", 5)
 		k := all.keys["kms/key/"+part[2]+"/"+part[3]+"/"+a.Target]
@@ -120,14 +121,6 @@ func (w *world) checkRelatives(all records, k *kms.Key, now time.Time) {
 			w.t.Errorf("key %s in %s and %s: %s", k.ID, k.Region, other.Region, diff)
 		}
 	}
-}
-
-func mapValues[K comparable, V any](m map[K]V) []V {
-	var out []V
-	for _, v := range m {
-		out = append(out, v)
-	}
-	return out
 }
 
 func isPending(k *kms.Key) bool { return k != nil && k.State == kmsapi.KeyStatePendingDeletion }
@@ -295,6 +288,9 @@ func (w *world) keepSecrets(where string, shape any) {
 		member := v.Type().Field(i).Name
 		if b, ok := v.Field(i).Interface().([]byte); ok {
 			keep(member, b)
+		}
+		if token, ok := v.Field(i).Interface().(*string); ok && token != nil && member == "GrantToken" {
+			keep(member, []byte(*token))
 		}
 		if member == "GrantTokens" {
 			for _, token := range v.Field(i).Interface().([]string) {

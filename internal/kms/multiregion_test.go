@@ -51,6 +51,7 @@ func TestReplica(t *testing.T) {
 	u.must(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: new(allow(u.principal(), "kms:*"))})
 	u.createAlias("alias/primary", id)
 	u.enableRotation(id, 90)
+	u.advance("1h")
 
 	out := do[kmsapi.ReplicateKeyResponse](u, &kmsapi.ReplicateKeyRequest{KeyId: &id, ReplicaRegion: new(abroad)})
 	m := out.ReplicaKeyMetadata

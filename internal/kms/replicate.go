@@ -30,6 +30,9 @@ func (s *Service) replicateKey(ctx context.Context, c *service.Call, in *kmsapi.
 	if left, revision, err := s.keys.Get(ctx, replica.path()); err != nil {
 		return nil, err
 	} else if left != nil {
+		if _, deleted := left.stateAt(c.Now); !deleted {
+			return nil, keyExists(left.ARN())
+		}
 		// A replica whose waiting period is over. Its aliases and grants must not come back with its id.
 		if err := s.destroy(ctx, indexed{left, revision, c.Now}); err != nil {
 			return nil, err
@@ -57,13 +60,14 @@ func (s *Service) replicateKey(ctx context.Context, c *service.Call, in *kmsapi.
 	return out, nil
 }
 
+func keyExists(name string) error {
+	return kmsapi.AlreadyExistsException("The key %s already exists.", name)
+}
+
 func (s *Service) checkReplicaRegion(c *service.Call, k *Key, region string) error {
-	exists := func(r string) error {
-		return kmsapi.AlreadyExistsException("The key %s already exists.", arn.KMS(r, k.Account, "key/"+k.ID))
-	}
 	switch replicas := k.MultiRegion.replicasAt(c.Now); {
 	case region == k.Region, slices.Contains(replicas, region):
-		return exists(region)
+		return keyExists(arn.KMS(region, k.Account, "key/"+k.ID))
 	case s.regions != nil && !slices.Contains(s.regions, region), arn.Partition(region) != arn.Partition(k.Region):
 		return api.ValidationException("The Region %s is not one that this key can be replicated to.", region)
 	case len(replicas) >= maxReplicas:

@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/trent-kms/trent/internal/api"
@@ -13,7 +14,7 @@ func (s *Service) Operations() []service.Operation {
 	return []service.Operation{
 		onKey(s, "CancelKeyDeletion", keyOnly, write|logAnswer, s.cancelKeyDeletion),
 		define(s, "CreateAlias", write|logKey, s.resolveCreateAlias, checkAlias, s.createAlias),
-		onKey(s, "CreateGrant", keyOnly, write|logAnswer, s.createGrant),
+		onKey(s, "CreateGrant", keyOnly, write|logAnswer|logKey, s.createGrant),
 		define(s, "CreateKey", write|logAnswer, service.NoResource[createKeyRequest]("kms:CreateKey"), nil, s.createKey),
 		onKey(s, "Decapsulate", anyForm, use, s.decapsulate),
 		define(s, "Decrypt", use, s.resolveDecrypt, checkDecrypt, s.decrypt),
@@ -71,7 +72,7 @@ const (
 	read  traits = 0
 	write traits = 1 << iota
 	logAnswer
-	// logKey writes the key's ARN as keyId into responseElements although the answer is empty, as CloudTrail does.
+	// logKey writes the key's ARN as keyId into responseElements although the answer does not have it, as CloudTrail does.
 	logKey
 	// use is cryptographic use, which GetKeyLastUsage tells of. It changes nothing.
 	use
@@ -123,12 +124,19 @@ func define[In, Out any, T service.Target, PIn interface {
 			return out, err
 		},
 	}
-	switch {
-	case is&logAnswer != 0:
-		row.LogAnswer = func(out *Out, _ T) []byte { return POut(out).AppendAudit(nil) }
-	case is&logKey != 0:
-		row.LogAnswer = func(_ *Out, t T) []byte {
-			return append(api.AppendText([]byte(`{"keyId":`), any(t).(target).arn()), `}`...)
+	if is&(logAnswer|logKey) != 0 {
+		row.LogAnswer = func(out *Out, t T) []byte {
+			shown := []byte("{")
+			if is&logAnswer != 0 {
+				shown = POut(out).AppendAudit(nil)
+			}
+			if is&logKey == 0 {
+				return shown
+			}
+			if shown = bytes.TrimSuffix(shown, []byte("}")); len(shown) > 1 {
+				shown = append(shown, ',')
+			}
+			return append(api.AppendText(append(shown, `"keyId":`...), any(t).(target).arn()), '}')
 		}
 	}
 	return service.Define[In, Out, T, PIn, POut](row)

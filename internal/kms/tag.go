@@ -22,6 +22,9 @@ func newTags(in []kmsapi.Tag) ([]Tag, error) {
 		if strings.HasPrefix(strings.ToLower(*t.TagKey), "aws:") {
 			return nil, kmsapi.TagException("Tags beginning with aws: are reserved")
 		}
+		if *t.TagKey == customIDTag || *t.TagKey == customMaterialTag { // CreateKey takes them out before this
+			return nil, kmsapi.TagException("The tag %s is for CreateKey at a development server only.", *t.TagKey)
+		}
 		if !isTagText(*t.TagKey) || !isTagText(*t.TagValue) {
 			return nil, kmsapi.TagException("Tag keys and values may hold letters, digits, spaces and _.:/=+-@ only")
 		}

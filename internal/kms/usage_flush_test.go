@@ -376,6 +376,24 @@ func TestUsageIsWrittenWithinTheBound(t *testing.T) {
 	})
 }
 
+// Of two requests at the same time the earlier may end last.
+func TestTheLaterUseOnOneNodeWins(t *testing.T) {
+	p := newPlainKeys(t, 1)
+	now := time.Now()
+	p.use(p.keys[0], now, "later")
+	p.use(p.keys[0], now.Add(-time.Microsecond), "earlier")
+	if err := p.FlushUsage(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	page, err := p.store.Range(t.Context(), "kms/usage/", "", 10)
+	if err != nil || len(page.Records) != 1 {
+		t.Fatal(page, err)
+	}
+	if u, err := kms.DecodeUsage(page.Records[0].Value); err != nil || u.RequestID != "later" {
+		t.Errorf("stored %v (%v)", u, err)
+	}
+}
+
 // Whatever comes together, what is stored in the end is the latest use of each key.
 func TestTheLatestOfConcurrentUsesIsStored(t *testing.T) {
 	p := newPlainKeys(t, 3)

@@ -305,6 +305,9 @@ func TestTheLaterUseWins(t *testing.T) {
 			t.Errorf("each node knows its own first: got %s and %s, want %s and %s", x, y, earlier, later)
 		}
 		nodes[order[0]].flush()
+		if x := a.lastRequest(id); order[0] == 1 && x != later {
+			t.Errorf("got %s, want %s: the store knows of a later use than the node", x, later)
+		}
 		nodes[order[1]].flush()
 		if x, y := a.lastRequest(id), b.lastRequest(id); x != later || y != later {
 			t.Errorf("flushed in order %v: got %s and %s, want %s", order, x, y, later)

@@ -21,9 +21,9 @@ const (
 	healthTimeout = 2 * time.Second
 )
 
-// ready says whether requests can be served: the store answers, and what happens can be written down.
+// ready says whether requests can be served: there are services, the store answers, and what happens can be written down.
 func (s *Server) ready(ctx context.Context) bool {
-	if s.audit.Failing() {
+	if s.broken.Load() || s.audit.Failing() {
 		return false
 	}
 	h := &s.health

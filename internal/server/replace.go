@@ -109,6 +109,7 @@ func (s *Server) exchange(ctx context.Context, records []store.Put, seed []kms.S
 	if err != nil {
 		// What the store holds now is nobody's state: nothing is served until a start has tidied up.
 		s.config.Log.Error("the state could not be replaced: start the server again", "error", err)
+		s.broken.Store(true)
 		_ = s.end() // they have not begun to serve
 	}
 	return err

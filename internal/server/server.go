@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -56,7 +57,8 @@ type Server struct {
 	// In production nothing is ever replaced, and nobody takes it.
 	turn       sync.RWMutex
 	deployment *deployment
-	current    *services // nil while there are none, because they could not be made
+	current    *services   // nil when they could not be made
+	broken     atomic.Bool // current is nil, and stays so
 
 	underWay sync.WaitGroup // requests in their handlers
 	health   health

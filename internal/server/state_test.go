@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -299,12 +300,11 @@ func TestSnapshotsThatChangeNothing(t *testing.T) {
 	for name, tt := range rows {
 		t.Run(name, func(t *testing.T) {
 			p := playground{t, p.srv}
-			status, answer := 0, map[string]any{}
+			restore := p.restore
 			if len(tt.data) > 1<<20 {
-				status, answer = p.restoreLarge(tt.data)
-			} else {
-				status, answer = p.restore(tt.data)
+				restore = p.restoreLarge
 			}
+			status, answer := restore(tt.data)
 			if message, _ := answer["message"].(string); status != 400 || answer["__type"] != "ValidationException" || !strings.HasPrefix(message, tt.want) {
 				t.Errorf("got %d %v, want %s", status, answer, tt.want)
 			}
@@ -473,6 +473,9 @@ func TestARestoreThatIsInterrupted(t *testing.T) {
 		if status != http.StatusOK {
 			if status, answer := p.administer("GetStatus", "{}"); status != http.StatusServiceUnavailable || !strings.Contains(answer["text"].(string), "start the server again") {
 				t.Errorf("after %d commits: %d %v", commits, status, answer)
+			}
+			if status, answer := do(t, p.srv, httptest.NewRequest(http.MethodGet, "/readyz", nil)); status != http.StatusServiceUnavailable {
+				t.Errorf("after %d commits it says that it is ready: %d %v", commits, status, answer)
 			}
 		}
 		left.Store(1 << 30)

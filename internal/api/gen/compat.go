@@ -36,10 +36,18 @@ its successes and its errors (` + "`test/`" + `).
 
 ## Known differences
 
-- Key policies are stored and validated, and not enforced yet. That the users and roles they name exist is not checked.
-- Request quotas and the quota of keys in an account are not enforced. Those of tags, aliases of a key and policies are.
-- ` + "`Recipient`" + ` (attestation) and grant tokens are refused.
-- Key specs other than SYMMETRIC_DEFAULT, imported material, custom key stores and multi-Region keys are refused.
+- Key policies and grants are stored and validated, and not enforced yet. That the users and roles they name exist is not
+  checked.
+- Request quotas and the quota of keys in an account are not enforced. Those of tags, aliases, grants, policies and
+  on-demand rotations are.
+- ` + "`Recipient`" + ` (attestation) and custom key stores are refused.
+- Rotations, replicas and changes of the primary Region are complete when the answer leaves. A development server shows
+  the states Creating and Updating for a second, for clients that must wait at AWS.
+- A key has at most 35 replicas.
+- The last usage of a key is exact and immediate on the node that used it, and on others within 10 seconds.
+- Imported private keys must be DER, not BER; ML-KEM keys cannot be imported, like ML-DSA keys.
+- ML-DSA does not take MessageType DIGEST; public keys with compressed points are refused.
+- SM2 (at AWS in China only) is offered in every Region, SM4 in none: SYMMETRIC_DEFAULT is AES-256-GCM everywhere.
 - A key is gone at its deletion date, where AWS takes up to 24 hours more.
 - The key of an AWS service (` + "`alias/aws/s3`" + `) appears when it is first used, and can be used directly.
 - Reads see every write that was acknowledged, on the same node at once.
