@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os/exec"
 	"reflect"
 	"strings"
 	"sync"
@@ -146,4 +147,60 @@ func modeled() map[string]reflect.Type {
 		}
 	}
 	return types
+}
+
+// attempt is a call that a table of refusals makes later.
+func attempt[I, O any](t testing.TB, call func(context.Context, *I, ...func(*kms.Options)) (O, error), in I) func() error {
+	return func() error {
+		_, err := call(t.Context(), &in)
+		return err
+	}
+}
+
+// refusal is a call that must fail with a code and a text.
+type refusal struct {
+	what, code, text string
+	call             func() error
+}
+
+const (
+	// ours is in the place of a text that AWS has and we do not know: there must be one.
+	ours = "any"
+	// dry is what a DryRun is told that would have succeeded.
+	dry = "The request would have succeeded, but the DryRun option is set."
+	// hidden is what is said of every ciphertext that the caller has no key for.
+	hidden = "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access."
+)
+
+// refuseAll makes all calls of a table.
+func refuseAll(t *testing.T, all []refusal) {
+	t.Helper()
+	for _, r := range all {
+		t.Run(r.what, func(t *testing.T) {
+			err := r.call()
+			if r.text == ours {
+				var e smithy.APIError
+				if !errors.As(err, &e) || e.ErrorMessage() == "" || e.ErrorMessage() == "UnknownError" {
+					t.Fatalf("got %v, want %s with a text", err, r.code)
+				}
+				r.text = e.ErrorMessage()
+			}
+			refused(t, err, r.code, r.text)
+		})
+	}
+}
+
+// advance moves the clock of a development server.
+func advance(t testing.TB, s *harness.Server, by string) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), harness.Binary(), "clock", "advance", by)
+	c.Env = append(harness.Environ(), "AWS_ENDPOINT_URL="+s.URL)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// inRegion is the setting of a client for another Region.
+func inRegion(name string) func(*aws.Config) {
+	return func(c *aws.Config) { c.Region = name }
 }

@@ -1,0 +1,190 @@
+package sdk
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trent-kms/trent/test/internal/harness"
+)
+
+const (
+	root  = "arn:aws:iam::000000000000:root"
+	alice = "arn:aws:iam::000000000000:user/alice"
+	bob   = "arn:aws:iam::000000000000:role/team/bob"
+)
+
+// grants makes grants, finds them in pages, uses their tokens and ends them.
+func (s *story) grants(t *testing.T) {
+	id := s.make(t, kms.CreateKeyInput{})
+	operations := []types.GrantOperation{types.GrantOperationEncrypt, types.GrantOperationDecrypt, types.GrantOperationRetireGrant}
+	in := &kms.CreateGrantInput{
+		KeyId: &id, GranteePrincipal: aws.String(alice), RetiringPrincipal: aws.String(bob), Operations: operations, Name: aws.String("ours"),
+		Constraints: &types.GrantConstraints{EncryptionContextSubset: map[string]string{"tenant": "blue"}},
+	}
+	first := must(s.kms.CreateGrant(t.Context(), in))(t)
+	s.crash(t)
+	again := must(s.kms.CreateGrant(t.Context(), in))(t)
+	if len(*first.GrantId) != 64 || *again.GrantId != *first.GrantId || *again.GrantToken == *first.GrantToken {
+		t.Errorf("grant %s with token %s, asked for again: %s with %s", *first.GrantId, *first.GrantToken, *again.GrantId, *again.GrantToken)
+	}
+	got := must(s.kms.ListGrants(t.Context(), &kms.ListGrantsInput{KeyId: &id, GrantId: first.GrantId}))(t).Grants
+	if len(got) != 1 || time.Since(*got[0].CreationDate) > time.Minute {
+		t.Fatalf("%+v", got)
+	}
+	want := types.GrantListEntry{
+		KeyId: aws.String(arn(id)), GrantId: first.GrantId, GranteePrincipal: in.GranteePrincipal, RetiringPrincipal: in.RetiringPrincipal,
+		Operations: operations, Name: in.Name, Constraints: in.Constraints, IssuingAccount: aws.String(root), CreationDate: got[0].CreationDate,
+	}
+	if diff := cmp.Diff(want, got[0], noDocument); diff != "" {
+		t.Error(diff)
+	}
+	// A token of the grant can come with what the grant allows.
+	must(s.kms.Encrypt(t.Context(), &kms.EncryptInput{
+		KeyId: &id, Plaintext: []byte("x"), EncryptionContext: map[string]string{"tenant": "blue"}, GrantTokens: []string{*first.GrantToken, *again.GrantToken},
+	}))(t)
+
+	all := []string{*first.GrantId}
+	for range 4 {
+		g := must(s.kms.CreateGrant(t.Context(), &kms.CreateGrantInput{KeyId: aws.String(arn(id)), GranteePrincipal: aws.String(root), RetiringPrincipal: aws.String(bob), Operations: operations[:1]}))(t)
+		all = append(all, *g.GrantId)
+	}
+	s.listed(t, id, all)
+
+	// By token, by key and id, and by leave of the key.
+	must(s.kms.RetireGrant(t.Context(), &kms.RetireGrantInput{GrantToken: again.GrantToken}))(t)
+	must(s.kms.RetireGrant(t.Context(), &kms.RetireGrantInput{KeyId: aws.String(arn(id)), GrantId: &all[1]}))(t)
+	must(s.kms.RevokeGrant(t.Context(), &kms.RevokeGrantInput{KeyId: &id, GrantId: &all[2]}))(t)
+	s.crash(t)
+	s.listed(t, id, all[3:])
+	_, err := s.kms.Encrypt(t.Context(), &kms.EncryptInput{KeyId: &id, Plaintext: []byte("x"), GrantTokens: []string{*first.GrantToken}})
+	refuseAll(t, []refusal{{"the token of a grant that has ended", "InvalidGrantTokenException", ours, func() error { return err }}})
+}
+
+// listed fails unless both listings have just these grants, in pages of two.
+func (s *story) listed(t *testing.T, key string, want []string) {
+	t.Helper()
+	want = slices.Sorted(slices.Values(want))
+	var ofKey, retirable []string
+	pages := 0
+	for p := kms.NewListGrantsPaginator(s.kms, &kms.ListGrantsInput{KeyId: &key, Limit: aws.Int32(2)}); p.HasMorePages(); pages++ {
+		for _, g := range must(p.NextPage(t.Context()))(t).Grants {
+			ofKey = append(ofKey, *g.GrantId)
+		}
+	}
+	for p := kms.NewListRetirableGrantsPaginator(s.kms, &kms.ListRetirableGrantsInput{RetiringPrincipal: aws.String(bob), Limit: aws.Int32(2)}); p.HasMorePages(); {
+		for _, g := range must(p.NextPage(t.Context()))(t).Grants {
+			if *g.RetiringPrincipal != bob || *g.KeyId != arn(key) {
+				t.Errorf("%s on %s", *g.RetiringPrincipal, *g.KeyId)
+			}
+			retirable = append(retirable, *g.GrantId)
+		}
+	}
+	slices.Sort(ofKey)
+	slices.Sort(retirable)
+	if diff := cmp.Diff(want, ofKey); diff != "" || pages < (len(want)+1)/2 {
+		t.Errorf("ListGrants, %d pages: %s", pages, diff)
+	}
+	if diff := cmp.Diff(want, retirable); diff != "" {
+		t.Errorf("ListRetirableGrants: %s", diff)
+	}
+}
+
+// TestWhatGrantsRefuse are the errors of the five operations of grants.
+func TestWhatGrantsRefuse(t *testing.T) {
+	s := harness.Start(t, "--dev")
+	c, alien := newClient(s), newClient(s, as(other, "test"))
+	key := func(spec types.KeySpec, usage types.KeyUsageType) string {
+		return *must(c.CreateKey(t.Context(), &kms.CreateKeyInput{KeySpec: spec, KeyUsage: usage}))(t).KeyMetadata.KeyId
+	}
+	id, off, mac := key("", ""), key("", ""), key(types.KeySpecHmac256, types.KeyUsageTypeGenerateVerifyMac)
+	must(c.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: &off}))(t)
+	good := kms.CreateGrantInput{KeyId: &id, GranteePrincipal: aws.String(alice), Operations: []types.GrantOperation{types.GrantOperationDecrypt}}
+	made := must(c.CreateGrant(t.Context(), &good))(t)
+	create := func(change func(*kms.CreateGrantInput)) func() error {
+		in := good
+		change(&in)
+		return attempt(t, c.CreateGrant, in)
+	}
+	on := func(key string, operations ...types.GrantOperation) func(*kms.CreateGrantInput) {
+		return func(in *kms.CreateGrantInput) { in.KeyId, in.Operations = &key, operations }
+	}
+	within := func(equals, subset map[string]string) func(*kms.CreateGrantInput) {
+		return func(in *kms.CreateGrantInput) {
+			in.Constraints = &types.GrantConstraints{EncryptionContextEquals: equals, EncryptionContextSubset: subset}
+		}
+	}
+	grantee := func(who string) func() error {
+		return create(func(in *kms.CreateGrantInput) { in.GranteePrincipal = &who })
+	}
+	revoke := func(in kms.RevokeGrantInput) func() error { return attempt(t, c.RevokeGrant, in) }
+	retire := func(in kms.RetireGrantInput) func() error { return attempt(t, c.RetireGrant, in) }
+	ab, many := map[string]string{"a": "b"}, map[string]string{}
+	for i := range 9 {
+		many[fmt.Sprint(i)] = "x"
+	}
+	absent, yes := strings.Repeat("0", 64), aws.Bool(true)
+	const either = "Grant token OR (grant ID, key ID) must be specified"
+	refuseAll(t, []refusal{
+		{"CreateGrant of what the key cannot do", "ValidationException", ours, create(on(id, types.GrantOperationSign))},
+		{"CreateGrant of what an HMAC key cannot do", "ValidationException", ours, create(on(mac, types.GrantOperationGetPublicKey))},
+		{"CreateGrant of no such operation", "ValidationException", ours, create(on(id, "ScheduleKeyDeletion"))},
+		{"CreateGrant of nothing", "ValidationException", ours, create(func(in *kms.CreateGrantInput) { in.Operations = []types.GrantOperation{} })},
+		{"CreateGrant of nothing but grants", "ValidationException", "Grants must not contain only the CreateGrant operation.", create(on(id, types.GrantOperationCreateGrant))},
+		{"CreateGrant on a key that is off", "DisabledException", arn(off) + " is disabled.", create(on(off, types.GrantOperationDecrypt))},
+		{"CreateGrant to everybody", "ValidationException", ours, grantee("*")},
+		{"CreateGrant to a group", "InvalidArnException", ours, grantee("arn:aws:iam::000000000000:group/friends")},
+		{"CreateGrant to an account's number", "InvalidArnException", ours, grantee(account)},
+		{"CreateGrant to nobody", "ValidationException", ours, create(func(in *kms.CreateGrantInput) { in.GranteePrincipal = nil })},
+		{"CreateGrant to be retired by nobody", "InvalidArnException", ours, create(func(in *kms.CreateGrantInput) { in.RetiringPrincipal = aws.String("bob") })},
+		{"CreateGrant to a service, without a source", "ValidationException", ours, create(func(in *kms.CreateGrantInput) {
+			in.GranteePrincipal, in.GranteeServicePrincipal = nil, aws.String("s3.amazonaws.com")
+		})},
+		{"CreateGrant with two constraints on the context", "ValidationException", ours, create(within(ab, ab))},
+		{"CreateGrant with too many pairs", "ValidationException", ours, create(within(many, nil))},
+		{"CreateGrant with a context for a key that has none", "ValidationException", ours, create(func(in *kms.CreateGrantInput) {
+			on(mac, types.GrantOperationGenerateMac)(in)
+			within(ab, nil)(in)
+		})},
+		{"CreateGrant with a name that is none", "ValidationException",
+			"1 validation error detected: Value 'a b' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9:/_-]+$",
+			create(func(in *kms.CreateGrantInput) { in.Name = aws.String("a b") })},
+		{"CreateGrant for show", "DryRunOperationException", dry, create(func(in *kms.CreateGrantInput) { in.DryRun = yes })},
+		{"CreateGrant with a token that is none", "InvalidGrantTokenException", ours, create(func(in *kms.CreateGrantInput) { in.GrantTokens = []string{"token"} })},
+
+		{"ListGrants with an id that is none", "InvalidGrantIdException", ours, attempt(t, c.ListGrants, kms.ListGrantsInput{KeyId: &id, GrantId: aws.String("id")})},
+		{"ListGrants with somebody else's marker", "InvalidMarkerException", ours, attempt(t, c.ListGrants, kms.ListGrantsInput{KeyId: &id, Marker: aws.String("mine")})},
+		{"ListRetirableGrants of another account", "AccessDeniedException", ours, attempt(t, alien.ListRetirableGrants, kms.ListRetirableGrantsInput{RetiringPrincipal: aws.String(bob)})},
+		{"ListRetirableGrants of nobody", "InvalidArnException", ours, attempt(t, c.ListRetirableGrants, kms.ListRetirableGrantsInput{RetiringPrincipal: aws.String("bob")})},
+		{"ListRetirableGrants with somebody else's marker", "InvalidMarkerException", ours, attempt(t, c.ListRetirableGrants, kms.ListRetirableGrantsInput{
+			RetiringPrincipal: aws.String(bob), Marker: aws.String("mine")})},
+
+		{"RetireGrant of nothing", "ValidationException", either, retire(kms.RetireGrantInput{})},
+		{"RetireGrant of half a name", "ValidationException", either, retire(kms.RetireGrantInput{KeyId: aws.String(arn(id))})},
+		{"RetireGrant by both names", "ValidationException", either, retire(kms.RetireGrantInput{KeyId: aws.String(arn(id)), GrantId: made.GrantId, GrantToken: made.GrantToken})},
+		{"RetireGrant by a bare key id", "InvalidArnException", "Invalid arn " + id, retire(kms.RetireGrantInput{KeyId: &id, GrantId: made.GrantId})},
+		{"RetireGrant of a grant that is not there", "NotFoundException", ours, retire(kms.RetireGrantInput{KeyId: aws.String(arn(id)), GrantId: &absent})},
+		{"RetireGrant with a token that is none", "InvalidGrantTokenException", ours, retire(kms.RetireGrantInput{GrantToken: aws.String("token")})},
+		{"RetireGrant of another account", "AccessDeniedException", ours, attempt(t, alien.RetireGrant, kms.RetireGrantInput{GrantToken: made.GrantToken})},
+		{"RetireGrant for show", "DryRunOperationException", dry, retire(kms.RetireGrantInput{GrantToken: made.GrantToken, DryRun: yes})},
+		{"RevokeGrant of a grant that is not there", "NotFoundException", ours, revoke(kms.RevokeGrantInput{KeyId: &id, GrantId: &absent})},
+		{"RevokeGrant of another key", "NotFoundException", ours, revoke(kms.RevokeGrantInput{KeyId: &mac, GrantId: made.GrantId})},
+		{"RevokeGrant with an id that is none", "InvalidGrantIdException", ours, revoke(kms.RevokeGrantInput{KeyId: &id, GrantId: aws.String("id")})},
+		{"RevokeGrant for show", "DryRunOperationException", dry, revoke(kms.RevokeGrantInput{KeyId: &id, GrantId: made.GrantId, DryRun: yes})},
+	})
+	// None of it made a grant, or ended one.
+	got := must(c.ListGrants(t.Context(), &kms.ListGrantsInput{KeyId: &id, GranteePrincipal: aws.String(alice)}))(t)
+	if len(got.Grants) != 1 || *got.Grants[0].GrantId != *made.GrantId {
+		t.Errorf("%+v", got.Grants)
+	}
+	if got := must(c.ListGrants(t.Context(), &kms.ListGrantsInput{KeyId: &id, GranteePrincipal: aws.String(bob)}))(t); len(got.Grants) != 0 {
+		t.Errorf("%+v", got.Grants)
+	}
+}
