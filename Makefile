@@ -8,7 +8,7 @@ STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 # The server that the real clients are pointed at, with the race detector, built once for all of them.
 export TRENT_TEST_BINARY := $(CURDIR)/bin/trent-race
 
-.PHONY: run build test deps check unit clients fuzz crash bench scale generate
+.PHONY: run build test deps check unit clients fuzz crash bench scale stall generate
 
 run: build
 	./bin/trent server --dev
@@ -60,6 +60,10 @@ bench:
 # A million keys: start, memory, and speed as they grow.
 scale:
 	$(GO) run ./bench/scale -keys 1000000
+
+# How long those who decrypt wait while RSA keys are made.
+stall:
+	$(GO) run ./bench/stall
 
 generate:
 	$(GO) generate ./...
