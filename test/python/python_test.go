@@ -35,7 +35,7 @@ func TestBoto3(t *testing.T) {
 	if ran == nil {
 		t.Fatalf("no tests were counted:\n%s", out)
 	}
-	if n, err := strconv.Atoi(string(ran[1])); err != nil || n < 9 || !regexp.MustCompile(`(?m)^OK$`).Match(out) {
+	if n, err := strconv.Atoi(string(ran[1])); err != nil || n < 19 || !regexp.MustCompile(`(?m)^OK$`).Match(out) {
 		t.Fatalf("only %d tests ran, or some were left out:\n%s", n, out)
 	}
 	t.Logf("%s tests", ran[1])

@@ -31,8 +31,8 @@ func compatibilityPage(m *model) []byte {
 
 // differences is what a caller of AWS KMS may notice in the operations that are built.
 const differences = `
-Besides the tests named above, the AWS CLI, boto3 and the AWS SDKs for Go and JavaScript call every built operation, with
-its successes and its errors (` + "`test/`" + `).
+Besides the tests named above, the AWS SDKs for Go and JavaScript call every built operation, with its successes and its
+errors, and Debian's boto3 and AWS CLI all that they know (` + "`test/`" + `).
 
 ## Known differences
 
