@@ -123,7 +123,7 @@ func (h *HSM) Decapsulate(_ context.Context, k Key, ciphertext []byte) ([]byte, 
 // GenerateDataKeyPair makes a key pair of a spec and returns its private key (DER PKCS #8) in the clear and encrypted
 // under k, as Encrypt does, and its public key. The caller clears the private key.
 func (h *HSM) GenerateDataKeyPair(ctx context.Context, k Key, context map[string]string, spec string) (private, ciphertext, public []byte, err error) {
-	pair, err := h.generatePair(ctx, keypair.Spec(spec))
+	pair, err := h.generatePair(ctx, k.Account, keypair.Spec(spec))
 	if err != nil {
 		return nil, nil, nil, err
 	}

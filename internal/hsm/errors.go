@@ -29,6 +29,8 @@ var (
 	ErrPublicKey = keypair.ErrPublicKey
 	// ErrMaterial says that key material from outside is not a key of the spec that it is for.
 	ErrMaterial = errors.New("hsm: wrong key material")
+	// ErrBusy says that an RSA key was not made: there are too many to make, or its caller has gone.
+	ErrBusy = errors.New("hsm: too many RSA keys to make")
 	// ErrNotApproved says that the program runs in FIPS 140-3 mode, which does not serve the spec or algorithm.
 	ErrNotApproved = keypair.ErrNotApproved
 )

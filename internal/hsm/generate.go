@@ -25,7 +25,7 @@ func (h *HSM) GenerateKey(ctx context.Context, b Binding) (Key, error) {
 	case b.MaterialID != "":
 		return Key{}, fmt.Errorf("%w: material id %q given", ErrInput, b.MaterialID)
 	case b.kind() == kindKeyPair:
-		pair, err := h.generatePair(ctx, keypair.Spec(b.Spec))
+		pair, err := h.generatePair(ctx, b.Account, keypair.Spec(b.Spec))
 		if err != nil {
 			return Key{}, err
 		}

@@ -37,7 +37,7 @@ type Config struct {
 type HSM struct {
 	domain domainKeys
 	cache  *keyCache
-	rsa    rsaPool
+	rsa    *rsaPool
 }
 
 // Create makes the first domain key of a new deployment and returns it sealed by r. The caller stores it durably before

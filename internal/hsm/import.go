@@ -46,7 +46,7 @@ func (h *HSM) ImportParameters(ctx context.Context, b Binding, region, algorithm
 	if _, err := b.check(); err != nil {
 		return nil, nil, err
 	}
-	pair, err := h.generatePair(ctx, keypair.Spec(spec))
+	pair, err := h.generatePair(ctx, b.Account, keypair.Spec(spec))
 	if err != nil {
 		return nil, nil, err
 	}

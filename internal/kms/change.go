@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"errors"
 
 	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
@@ -21,11 +22,16 @@ func (s *Service) enableKey(ctx context.Context, c *service.Call, _ *kmsapi.Enab
 	}
 	schedule := t.key.Rotation
 	schedule.Next = c.Now.Add(days(schedule.Period))
-	return &api.Empty{}, s.rotate(ctx, c.Now, t, schedule, []Material{m}, func(k *Key) {
+	err = s.rotate(ctx, c.Now, t, schedule, []Material{m}, func(k *Key) {
 		if k.Region == c.Region {
 			k.State = kmsapi.KeyStateEnabled
 		}
 	})
+	if err == nil || errors.Is(err, store.ErrConflict) {
+		return &api.Empty{}, err
+	}
+	s.log.Error("a rotation that is due could not be done", "key", t.key.ARN(), "error", err)
+	return s.setState(ctx, t, kmsapi.KeyStateEnabled) // as getDue has it: it stays due
 }
 
 // disableKey makes a key refuse cryptographic use. A disabled key stays as it is.

@@ -83,8 +83,12 @@ func (s *Service) addKey(ctx context.Context, t *store.Txn, k *Key) error {
 	return s.put(t, nil, k, 0)
 }
 
-// unsupported is the answer to a spec or algorithm that FIPS 140-3 mode does not serve.
+// unsupported is the answer to a spec or algorithm that FIPS 140-3 mode does not serve, and to one more RSA key than can be
+// made now.
 func unsupported(err error) error {
+	if errors.Is(err, hsm.ErrBusy) {
+		return api.ThrottlingException("Too many RSA keys are being made. Try again later.")
+	}
 	if errors.Is(err, hsm.ErrNotApproved) {
 		return kmsapi.UnsupportedOperationException("This server runs in FIPS 140-3 mode, which does not allow it: %s.", err)
 	}

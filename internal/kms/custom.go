@@ -134,7 +134,7 @@ func decodeMaterial(text string) ([]byte, bool) {
 // checkFree refuses a chosen key id that is taken. Of a key whose waiting period is over nothing is left afterwards.
 func (s *Service) checkFree(ctx context.Context, c *service.Call, k *Key) error {
 	taken := kmsapi.TagException("The key %s already exists.", k.ARN())
-	old, _, err := s.keys.Get(ctx, k.path())
+	old, revision, err := s.keys.Get(ctx, k.path())
 	if err != nil {
 		return err
 	}
@@ -142,11 +142,8 @@ func (s *Service) checkFree(ctx context.Context, c *service.Call, k *Key) error 
 		if _, deleted := old.stateAt(c.Now); !deleted {
 			return taken
 		}
-		if err := s.Sweep(ctx); err != nil {
+		if err := s.destroy(ctx, indexed{old, revision, c.Now}); err != nil {
 			return err
-		}
-		if old, _, err = s.keys.Get(ctx, k.path()); err != nil || old != nil {
-			return errors.Join(err, taken)
 		}
 	}
 	if k.MultiRegion == nil {

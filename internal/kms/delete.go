@@ -30,7 +30,7 @@ func (s *Service) scheduleKeyDeletion(ctx context.Context, c *service.Call, in *
 	}
 	at := c.Now.Add(days(window))
 	waits := t.key.primary() && len(t.key.MultiRegion.replicasAt(c.Now)) > 0
-	k, err := s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) {
+	k, err := s.share(ctx, t, store.Txn{}, func(k *Key) {
 		switch {
 		case k.Region != c.Region: // a relative
 		case waits:
@@ -63,7 +63,7 @@ func (m *MultiRegion) schedule(region string, at time.Time) {
 
 // cancelKeyDeletion ends the waiting period; the key is disabled afterwards.
 func (s *Service) cancelKeyDeletion(ctx context.Context, c *service.Call, _ *kmsapi.CancelKeyDeletionRequest, t *keyTarget) (*kmsapi.CancelKeyDeletionResponse, error) {
-	k, err := s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) {
+	k, err := s.share(ctx, t, store.Txn{}, func(k *Key) {
 		if k.Region == c.Region {
 			k.State, k.DeleteAt, k.Window = kmsapi.KeyStateDisabled, time.Time{}, 0
 		}

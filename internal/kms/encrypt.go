@@ -257,7 +257,7 @@ func (s *Service) reEncrypt(ctx context.Context, c *service.Call, in *kmsapi.ReE
 		SourceEncryptionAlgorithm: in.SourceEncryptionAlgorithm, DestinationEncryptionAlgorithm: in.DestinationEncryptionAlgorithm,
 	}
 	if out.CiphertextBlob, err = s.hsm.ReEncrypt(ctx, from, in.CiphertextBlob, to); errors.Is(err, hsm.ErrInput) && to.Algorithm != "" {
-		return nil, api.ValidationException("The plaintext is too long for algorithm %s and key spec %s.", to.Algorithm, t.to.key.Spec)
+		return nil, api.ValidationException("The plaintext does not fit algorithm %s and key spec %s.", to.Algorithm, t.to.key.Spec)
 	} else if err != nil {
 		return nil, invalidCiphertext(err)
 	}

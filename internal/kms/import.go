@@ -77,7 +77,7 @@ func (s *Service) importKeyMaterial(ctx context.Context, c *service.Call, in *km
 		m.Description = *in.KeyMaterialDescription
 	}
 	if isNew(in, t.key) {
-		err = s.importNew(ctx, c, t, m)
+		err = s.importNew(ctx, in, t, m)
 	} else {
 		err = s.importExisting(ctx, c, in, t, m)
 	}
@@ -146,14 +146,16 @@ func isNew(in *kmsapi.ImportKeyMaterialRequest, k *Key) bool {
 
 // importNew makes m the first material of a key, current at once, or else the one that waits for a rotation. Relatives
 // learn of it, and have to import it too.
-func (s *Service) importNew(ctx context.Context, c *service.Call, t *keyTarget, m Material) error {
+func (s *Service) importNew(ctx context.Context, in *kmsapi.ImportKeyMaterialRequest, t *keyTarget, m Material) error {
 	switch pending := t.key.Pending; {
+	case in.KeyMaterialId != nil && *in.KeyMaterialId != m.ID:
+		return kmsapi.IncorrectKeyMaterialException("The key material is not the one that KeyMaterialId names.")
 	case t.key.importedAs(m.ID) != nil:
 		return kmsapi.IncorrectKeyMaterialException("The key material (id: %s) is already associated with the key %s.", m.ID, t.key.ARN())
 	case pending != nil:
 		return kmsapi.KMSInvalidStateException("New key material (id: %s) cannot be imported into KMS key %s, because another key material (id: %s) is pending rotation.", m.ID, t.key.ARN(), pending.ID)
 	}
-	_, err := s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) {
+	_, err := s.share(ctx, t, store.Txn{}, func(k *Key) {
 		own := m
 		switch k.Region {
 		case t.key.Region:
@@ -190,7 +192,7 @@ func (s *Service) importExisting(ctx context.Context, c *service.Call, in *kmsap
 		here(k)
 		return s.save(ctx, t, k, store.Txn{})
 	}
-	_, err := s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) {
+	_, err := s.share(ctx, t, store.Txn{}, func(k *Key) {
 		if k.Region == t.key.Region {
 			here(k)
 		}
@@ -225,7 +227,7 @@ func (s *Service) deleteImportedKeyMaterial(ctx context.Context, c *service.Call
 	}
 	defer s.hsm.Forget(t.key.material(m))
 	if t.key.Pending == m && !t.key.replica() {
-		_, err := s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) { k.Pending = nil })
+		_, err := s.share(ctx, t, store.Txn{}, func(k *Key) { k.Pending = nil })
 		return out, err
 	}
 	if len(m.Wrapped) == 0 {

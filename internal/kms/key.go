@@ -114,6 +114,8 @@ func decodeKey(b []byte) (*Key, error) {
 		return nil, err
 	case len(k.Materials) == 0 && !k.external():
 		return nil, fmt.Errorf("kms: damaged record: key %s has no material", k.ID)
+	case k.State == kmsapi.KeyStatePendingReplicaDeletion && k.MultiRegion == nil:
+		return nil, fmt.Errorf("kms: damaged record: key %s waits for replicas and has no relatives", k.ID)
 	case (k.State == kmsapi.KeyStatePendingDeletion) == k.DeleteAt.IsZero():
 		// Without a date it would count as deleted, and no sweep would ever find it.
 		return nil, fmt.Errorf("kms: damaged record: key %s is %s with deletion date %s", k.ID, k.State, k.DeleteAt)
@@ -157,10 +159,11 @@ func (k *Key) stateAt(now time.Time) (state kmsapi.KeyState, deleted bool) {
 		}
 		return k.State, false
 	}
+	missing := k.external() && !k.complete(now)
 	switch {
-	case now.Before(k.SettledAt):
+	case now.Before(k.SettledAt) && (k.Settling == kmsapi.KeyStateCreating || !missing):
 		return k.Settling, false
-	case k.external() && !k.complete(now):
+	case missing:
 		return kmsapi.KeyStatePendingImport, false
 	}
 	return k.State, false

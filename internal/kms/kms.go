@@ -4,8 +4,10 @@ package kms
 
 import (
 	"context"
+	"hash/maphash"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/trent-kms/trent/internal/audit"
@@ -49,8 +51,11 @@ type Service struct {
 	audit   func(context.Context, *audit.Event) error
 	log     *slog.Logger
 
-	regions      []string
-	transition   time.Duration
+	regions    []string
+	transition time.Duration
+	rotating   [64]sync.Mutex // one for the rotations of a key that are due, by a hash of its id
+	hashing    maphash.Seed
+
 	destroyAfter time.Duration
 	custom       bool
 }
@@ -63,7 +68,7 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		store: c.Store, hsm: c.HSM, clock: c.Clock, audit: c.Audit, log: c.Log, destroyAfter: c.DestroyAfter,
-		regions: c.Regions, transition: c.Transition, custom: c.Custom, usage: newUsageNotes(maxNotes),
+		hashing: maphash.MakeSeed(), regions: c.Regions, transition: c.Transition, custom: c.Custom, usage: newUsageNotes(maxNotes),
 		keys: store.NewTable(c.Store, "kms/key/", store.TableConfig[Key]{
 			Encode: encodeRecord[Key], Decode: decodeKey, CacheBytes: size,
 		}),

@@ -2,6 +2,8 @@ package kms
 
 import (
 	"context"
+	"errors"
+	"reflect"
 	"slices"
 	"time"
 
@@ -47,7 +49,7 @@ func (m *MultiRegion) lastReplica() (at time.Time, ok bool) {
 			at = r.DeleteAt
 		}
 	}
-	return at, true
+	return at, len(m.Replicas) > 0
 }
 
 // replicasAt are the Regions of the replicas that exist at a moment.
@@ -98,34 +100,50 @@ type relative struct {
 	revision int64
 }
 
-// relatives reads the records of a key's relatives that exist.
-func (s *Service) relatives(ctx context.Context, now time.Time, k *Key) ([]relative, error) {
+// relatives reads the records of a key's relatives: all that are there, also of those that time has deleted and nobody
+// destroyed yet. Set right again, a clock brings them back, and they must not have missed anything.
+func (s *Service) relatives(ctx context.Context, k *Key) ([]relative, error) {
 	if k.MultiRegion == nil {
 		return nil, nil
 	}
+	regions := []string{k.MultiRegion.Primary}
+	for _, r := range k.MultiRegion.Replicas {
+		regions = append(regions, r.Region)
+	}
 	var all []relative
-	for _, region := range append([]string{k.MultiRegion.Primary}, k.MultiRegion.replicasAt(now)...) {
+	for _, region := range regions {
 		if region == k.Region {
 			continue
 		}
-		other, revision, err := s.get(ctx, now, k.Account, region, k.ID)
+		path := keyPath(k.Account, region, k.ID)
+		other, revision, err := s.keys.Get(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		if other != nil {
-			all = append(all, relative{other, revision})
+		if other == nil {
+			continue
 		}
+		if other.path() != path {
+			return nil, misplaced(other, path)
+		}
+		all = append(all, relative{other, revision})
 	}
 	return all, nil
 }
 
 // share commits a change of what a key's relatives share, in the records of all of them: change is called with a copy of
 // each, first of the target's own. t is committed with it.
-func (s *Service) share(ctx context.Context, now time.Time, target *keyTarget, t store.Txn, change func(*Key)) (*Key, error) {
-	relatives, err := s.relatives(ctx, now, target.key)
+func (s *Service) share(ctx context.Context, target *keyTarget, t store.Txn, change func(*Key)) (*Key, error) {
+	relatives, err := s.relatives(ctx, target.key)
 	if err != nil {
 		return nil, err
 	}
+	return s.shareAmong(ctx, target, relatives, t, change)
+}
+
+// shareAmong is share with relatives that were read before, and must still be what they were. A relative that change
+// leaves as it is is not written.
+func (s *Service) shareAmong(ctx context.Context, target *keyTarget, relatives []relative, t store.Txn, change func(*Key)) (*Key, error) {
 	changed := target.key.clone()
 	change(changed)
 	if err := s.put(&t, target.key, changed, target.revision); err != nil {
@@ -133,10 +151,17 @@ func (s *Service) share(ctx context.Context, now time.Time, target *keyTarget, t
 	}
 	for _, r := range relatives {
 		c := r.key.clone()
-		change(c)
+		if change(c); reflect.DeepEqual(c, r.key) {
+			t.Checks = append(t.Checks, store.Check{Key: c.path(), Revision: r.revision})
+			continue
+		}
 		if err := s.put(&t, r.key, c, r.revision); err != nil {
 			return nil, err
 		}
 	}
-	return changed, s.commit(ctx, t)
+	err := s.commit(ctx, t)
+	if errors.Is(err, store.ErrTooLarge) {
+		return nil, kmsapi.LimitExceededException("The key %s and its replicas have too much in their policies, tags, descriptions and key material to change it together.", changed.ARN())
+	}
+	return changed, err
 }

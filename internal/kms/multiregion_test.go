@@ -392,3 +392,60 @@ func manyRegions(n int) []string {
 	}
 	return all
 }
+
+// Policies of all relatives can be too large together to be written in one transaction. Then a rotation that is due has to
+// wait, and nothing else: everybody goes on, and smaller policies let it happen.
+func TestRotationThatHasNoRoom(t *testing.T) {
+	u := newWorld(t).as(alice)
+	id := u.createPrimary()
+	u.enableRotation(id, 365)
+	before, ciphertext := u.material(id), u.encrypt(id, secret, nil)
+	everywhere := []string{region}
+	for _, r := range manyRegions(35) {
+		u.must(&kmsapi.ReplicateKeyRequest{KeyId: &id, ReplicaRegion: &r})
+		everywhere = append(everywhere, r)
+	}
+	u.advance("1m")
+	small := allow(u.principal(), "kms:*")
+	large := small + strings.Repeat(" ", 32<<10-len(small))
+	for _, r := range everywhere {
+		u.in(r).must(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &large})
+	}
+	u.advance("365d")
+	if u.decrypt(ciphertext, nil) != secret || u.material(id) != before {
+		t.Error("it cannot be used, or rotated all the same")
+	}
+	u.disable(id) // does not touch the others
+	u.must(&kmsapi.EnableKeyRequest{KeyId: &id})
+	u.refusedAs(&kmsapi.RotateKeyOnDemandRequest{KeyId: &id}, "ConflictException")
+	for _, r := range everywhere {
+		u.in(r).must(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &small})
+	}
+	if u.material(id) == before || u.decrypt(ciphertext, nil) != secret {
+		t.Error("the rotation did not happen when there was room")
+	}
+}
+
+// A replica with as many aliases as it can have, among many relatives, is destroyed all the same.
+func TestDestructionOfMuch(t *testing.T) {
+	u := newWorld(t).as(alice)
+	id, regions := u.createPrimary(), manyRegions(35)
+	for _, r := range regions {
+		u.must(&kmsapi.ReplicateKeyRequest{KeyId: &id, ReplicaRegion: &r})
+	}
+	u.advance("1m")
+	v := u.in(regions[0])
+	for i := range 50 {
+		v.createAlias("alias/a"+string(rune('a'+i/26))+string(rune('a'+i%26)), id)
+	}
+	v.schedule(id)
+	u.advance("7d")
+	u.must(&kmsapi.ReplicateKeyRequest{KeyId: &id, ReplicaRegion: &regions[0]})
+	u.advance("1m")
+	if v.keyState(id) != "Enabled" {
+		t.Errorf("state %q", v.keyState(id))
+	}
+	if aliases := do[kmsapi.ListAliasesResponse](v, &kmsapi.ListAliasesRequest{}).Aliases; len(aliases) != 0 {
+		t.Errorf("%d aliases came back", len(aliases))
+	}
+}

@@ -30,8 +30,8 @@ func (s *Service) replicateKey(ctx context.Context, c *service.Call, in *kmsapi.
 	if left, revision, err := s.keys.Get(ctx, replica.path()); err != nil {
 		return nil, err
 	} else if left != nil {
-		if _, deleted := left.stateAt(c.Now); !deleted {
-			return nil, keyExists(left.ARN())
+		if _, deleted := left.stateAt(c.Now); !deleted || s.destroyAfter > 0 {
+			return nil, keyExists(left.ARN()) // until it is destroyed, as AWS takes up to a day for it
 		}
 		// A replica whose waiting period is over. Its aliases and grants must not come back with its id.
 		if err := s.destroy(ctx, indexed{left, revision, c.Now}); err != nil {
@@ -47,7 +47,7 @@ func (s *Service) replicateKey(ctx context.Context, c *service.Call, in *kmsapi.
 	if err := s.audit(ctx, relativeEvent(c, replica, `{"primaryRegion":"`+t.key.Region+`"}`)); err != nil {
 		return nil, err
 	}
-	if _, err := s.share(ctx, c.Now, t, txn, func(k *Key) { k.MultiRegion = replica.MultiRegion.clone() }); err != nil {
+	if _, err := s.share(ctx, t, txn, func(k *Key) { k.MultiRegion = replica.MultiRegion.clone() }); err != nil {
 		return nil, err
 	}
 	out := &kmsapi.ReplicateKeyResponse{ReplicaKeyMetadata: replica.metadata(c.Now), ReplicaPolicy: new(replica.policy()), ReplicaTags: in.Tags}
@@ -65,12 +65,14 @@ func keyExists(name string) error {
 }
 
 func (s *Service) checkReplicaRegion(c *service.Call, k *Key, region string) error {
+	others := k.MultiRegion.clone()
+	others.without(region)
 	switch replicas := k.MultiRegion.replicasAt(c.Now); {
 	case region == k.Region, slices.Contains(replicas, region):
 		return keyExists(arn.KMS(region, k.Account, "key/"+k.ID))
 	case s.regions != nil && !slices.Contains(s.regions, region), arn.Partition(region) != arn.Partition(k.Region):
 		return api.ValidationException("The Region %s is not one that this key can be replicated to.", region)
-	case len(replicas) >= maxReplicas:
+	case len(others.Replicas) >= maxReplicas:
 		return kmsapi.LimitExceededException("The key %s has %d replicas, the most it can have.", k.ARN(), maxReplicas)
 	}
 	return nil
@@ -164,7 +166,7 @@ func (s *Service) updatePrimaryRegion(ctx context.Context, c *service.Call, in *
 	if err := s.audit(ctx, relativeEvent(c, t.to.key, `{"previousPrimaryRegion":"`+from+`"}`)); err != nil {
 		return nil, err
 	}
-	_, err := s.share(ctx, c.Now, t.from, store.Txn{}, func(k *Key) {
+	_, err := s.share(ctx, t.from, store.Txn{}, func(k *Key) {
 		k.MultiRegion.without(to)
 		k.MultiRegion.Replicas = append(k.MultiRegion.Replicas, Replica{Region: from})
 		k.MultiRegion.Primary = to

@@ -2,6 +2,8 @@ package kms
 
 import (
 	"context"
+	"errors"
+	"hash/maphash"
 	"time"
 
 	"github.com/trent-kms/trent/internal/api"
@@ -18,7 +20,7 @@ const (
 	maxOnDemandRotations = 25
 	// rotationConflict is how close before an automatic rotation none on demand may begin.
 	rotationConflict = 20 * time.Minute
-	// maxDueRotations bounds the rotations that one request makes up for; the next one goes on.
+	// maxDueRotations bounds the rotations that one request makes up for: the latest.
 	maxDueRotations = 64
 )
 
@@ -36,32 +38,54 @@ func (k *Key) dueAt(now time.Time) bool {
 }
 
 // getDue is get, after the rotations that are due: no key is used, or shown, with material that should have been
-// replaced by then. Nothing has to run in time for that, nor at all between two requests.
+// replaced by then. Nothing has to run in time for that, nor at all between two requests. A rotation that cannot be
+// written down (a full disk, relatives that are too large together) is tried again by the next request, and keeps nobody
+// from decrypting, nor from mending it.
 func (s *Service) getDue(ctx context.Context, c *service.Call, account, region, id string) (*Key, int64, error) {
 	k, revision, err := s.get(ctx, c.Now, account, region, id)
 	if err != nil || k == nil || !k.dueAt(c.Now) || c.DryRun {
 		return k, revision, err
 	}
-	leader := k
-	if k.replica() {
-		if leader, _, err = s.get(ctx, c.Now, account, k.MultiRegion.Primary, id); err != nil || leader == nil {
-			return k, revision, err
-		}
+	// One at a time in this process: the others find it done, and no record tells of material that nobody has.
+	lock := &s.rotating[maphash.String(s.hashing, account+id)%uint64(len(s.rotating))]
+	lock.Lock()
+	defer lock.Unlock()
+	if k, revision, err = s.get(ctx, c.Now, account, region, id); err != nil || k == nil || !k.dueAt(c.Now) {
+		return k, revision, err
 	}
-	if state, _ := leader.stateAt(c.Now); state != kmsapi.KeyStateEnabled && state != kmsapi.KeyStateUpdating {
-		return k, revision, nil
-	}
-	if err := s.rotateDue(ctx, c.Now, &keyTarget{key: k, revision: revision}); err != nil {
+	switch err := s.rotateDue(ctx, c.Now, &keyTarget{key: k, revision: revision}); {
+	case errors.Is(err, store.ErrConflict):
 		return nil, 0, err
+	case err != nil:
+		s.log.Error("a rotation that is due could not be done", "key", k.ARN(), "error", err)
+		return k, revision, nil
 	}
 	return s.get(ctx, c.Now, account, region, id)
 }
 
-// rotateDue makes up for the rotations that are due, each at its own date.
+// rotateDue makes up for the rotations that are due, each at its own date, if the primary key is enabled. Of more than
+// can be made up for at once the latest are.
 func (s *Service) rotateDue(ctx context.Context, now time.Time, t *keyTarget) error {
-	schedule := t.key.Rotation
+	leader := t.key
+	if leader.replica() {
+		var err error
+		if leader, _, err = s.get(ctx, now, leader.Account, leader.MultiRegion.Primary, leader.ID); err != nil || leader == nil {
+			return err
+		}
+	}
+	if state, _ := leader.stateAt(now); state != kmsapi.KeyStateEnabled && state != kmsapi.KeyStateUpdating {
+		return nil
+	}
+	schedule, period := t.key.Rotation, days(t.key.Rotation.Period)
+	most := maxDueRotations
+	if t.key.MultiRegion != nil { // each makes the records of all relatives longer
+		most = max(1, maxDueRotations/(1+len(t.key.MultiRegion.Replicas)))
+	}
+	if missed := int(now.Sub(schedule.Next)/period) + 1; missed > most {
+		schedule.Next = schedule.Next.Add(time.Duration(missed-most) * period)
+	}
 	var made []Material
-	for ; !now.Before(schedule.Next) && len(made) < maxDueRotations; schedule.Next = schedule.Next.Add(days(schedule.Period)) {
+	for ; !now.Before(schedule.Next); schedule.Next = schedule.Next.Add(period) {
 		m, err := s.nextMaterial(ctx, t.key, schedule.Next, kmsapi.RotationTypeAutomatic)
 		if err != nil {
 			return err
@@ -92,7 +116,7 @@ func (s *Service) rotate(ctx context.Context, now time.Time, t *keyTarget, sched
 		}
 		before = made[i].ID
 	}
-	_, err := s.share(ctx, now, t, store.Txn{}, func(k *Key) {
+	_, err := s.share(ctx, t, store.Txn{}, func(k *Key) {
 		k.Rotation = schedule
 		k.Materials = append(k.Materials, made...)
 		change(k)
@@ -123,7 +147,7 @@ func (s *Service) enableKeyRotation(ctx context.Context, c *service.Call, in *km
 	if period == t.key.Rotation.Period {
 		return &api.Empty{}, nil
 	}
-	_, err := s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) {
+	_, err := s.share(ctx, t, store.Txn{}, func(k *Key) {
 		k.Rotation.Period, k.Rotation.Next = period, c.Now.Add(days(period))
 	})
 	return &api.Empty{}, err
@@ -134,7 +158,7 @@ func (s *Service) disableKeyRotation(ctx context.Context, c *service.Call, _ *km
 	if t.key.Rotation.Period == 0 {
 		return &api.Empty{}, nil
 	}
-	_, err := s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) {
+	_, err := s.share(ctx, t, store.Txn{}, func(k *Key) {
 		k.Rotation.Period, k.Rotation.Next = 0, time.Time{}
 	})
 	return &api.Empty{}, err
@@ -174,11 +198,11 @@ func (s *Service) rotateKeyOnDemand(ctx context.Context, c *service.Call, _ *kms
 
 // rotateImported makes pending imported material current, which every Region of the key must have.
 func (s *Service) rotateImported(ctx context.Context, c *service.Call, t *keyTarget, schedule Rotation) error {
-	pending, err := s.pendingEverywhere(ctx, c.Now, t.key)
+	relatives, err := s.relatives(ctx, t.key)
 	if err != nil {
 		return err
 	}
-	if !pending {
+	if !pendingEverywhere(t.key, relatives, c.Now) {
 		return kmsapi.KMSInvalidStateException("No available key material pending rotation for the key: %s.", t.key.ARN())
 	}
 	m := *t.key.Pending
@@ -186,7 +210,11 @@ func (s *Service) rotateImported(ctx context.Context, c *service.Call, t *keyTar
 	if err := s.audit(ctx, rotateEvent(t.key, t.key.Materials[len(t.key.Materials)-1].ID, &m, c.Now)); err != nil {
 		return err
 	}
-	_, err = s.share(ctx, c.Now, t, store.Txn{}, func(k *Key) {
+	_, err = s.shareAmong(ctx, t, relatives, store.Txn{}, func(k *Key) {
+		if k.Pending == nil || k.Pending.ID != m.ID { // of a replica that time has deleted
+			k.Rotation, k.Materials = schedule, append(k.Materials, Material{ID: m.ID, Created: m.Created, Rotated: m.Rotated, By: m.By})
+			return
+		}
 		own := *k.Pending // each Region has its own copy, with its own expiry
 		own.Rotated, own.By = m.Rotated, m.By
 		k.Rotation, k.Pending = schedule, nil
@@ -195,21 +223,20 @@ func (s *Service) rotateImported(ctx context.Context, c *service.Call, t *keyTar
 	return err
 }
 
-// pendingEverywhere says whether a key has pending material, and all its relatives have it too.
-func (s *Service) pendingEverywhere(ctx context.Context, now time.Time, k *Key) (bool, error) {
+// pendingEverywhere says whether a key has pending material, and all its relatives that exist have it too.
+func pendingEverywhere(k *Key, relatives []relative, now time.Time) bool {
 	if k.Pending == nil || !k.Pending.presentAt(now) {
-		return false, nil
-	}
-	relatives, err := s.relatives(ctx, now, k)
-	if err != nil {
-		return false, err
+		return false
 	}
 	for _, r := range relatives {
+		if _, deleted := r.key.stateAt(now); deleted {
+			continue
+		}
 		if r.key.Pending == nil || r.key.Pending.ID != k.Pending.ID || !r.key.Pending.presentAt(now) {
-			return false, nil
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
 // listKeyRotations lists the rotations of a key, the oldest first, or all its material.
@@ -250,8 +277,8 @@ func (s *Service) rotations(ctx context.Context, now time.Time, k *Key, everythi
 		return all, nil
 	}
 	state := kmsapi.KeyMaterialStatePendingRotation
-	everywhere, err := s.pendingEverywhere(ctx, now, k)
-	if k.MultiRegion != nil && !everywhere {
+	relatives, err := s.relatives(ctx, k)
+	if k.MultiRegion != nil && !pendingEverywhere(k, relatives, now) {
 		state = kmsapi.KeyMaterialStatePendingMultiRegionImportAndRotation
 	}
 	return append(all, k.rotation(k.Pending, state, now)), err

@@ -87,41 +87,71 @@ func (s *Service) sweepDeletion(ctx context.Context, r store.Record, i indexed) 
 	if settled, err := s.settled(ctx, r, i.now); err != nil || !settled {
 		return true, err
 	}
-	return true, s.destroy(ctx, i)
+	if err := s.destroy(ctx, i); !errors.Is(err, store.ErrConflict) {
+		return true, err
+	}
+	return true, nil // somebody else swept or cancelled: the next sweep sees
 }
 
 // destroy removes a key that does not exist any more: all its records.
 func (s *Service) destroy(ctx context.Context, i indexed) error {
-	k := i.key
-	if err := s.deleteGrants(ctx, k); err != nil {
+	if err := s.deleteGrants(ctx, i.key); err != nil {
 		return err
 	}
+	i, err := s.dropAliases(ctx, i)
+	if err != nil {
+		return err
+	}
+	k := i.key
 	t := store.Txn{
 		Checks:  []store.Check{{Key: k.path(), Revision: i.revision}},
 		Deletes: append(k.indexes(), k.path(), k.usagePath()),
 	}
-	for _, name := range k.Aliases {
-		a, aliasRevision, err := s.aliases.Get(ctx, aliasPath(k.Account, k.Region, name))
-		if err != nil {
-			return err
-		}
-		if a != nil && a.Target == k.ID {
-			path := aliasPath(k.Account, k.Region, name)
-			t.Checks = append(t.Checks, store.Check{Key: path, Revision: aliasRevision})
-			t.Deletes = append(t.Deletes, path)
-		}
-	}
 	if err := s.leave(ctx, i, &t); err != nil {
 		return err
-	}
-	if len(t.Checks)+len(t.Puts)+len(t.Deletes) > store.MaxOps {
-		return fmt.Errorf("kms: key %s has too many aliases and relatives to delete", k.ID)
 	}
 	if err := s.audit(ctx, deleteEvent(k, i.now)); err != nil {
 		return err
 	}
 	defer s.forget(k)
 	return s.sweepCommit(ctx, t)
+}
+
+// aliasesPerSweep is how many aliases go in one transaction.
+const aliasesPerSweep = 25
+
+// dropAliases removes the aliases of a key that is about to be destroyed, and returns the key without them. They are too
+// many to go together with everything else.
+func (s *Service) dropAliases(ctx context.Context, i indexed) (indexed, error) {
+	for len(i.key.Aliases) > 0 {
+		names := i.key.Aliases[:min(len(i.key.Aliases), aliasesPerSweep)]
+		changed := i.key.clone()
+		changed.Aliases = changed.Aliases[len(names):]
+		var t store.Txn
+		for _, name := range names {
+			path := aliasPath(i.key.Account, i.key.Region, name)
+			a, revision, err := s.aliases.Get(ctx, path)
+			if err != nil {
+				return i, err
+			}
+			if a != nil && a.Target == i.key.ID {
+				t.Checks = append(t.Checks, store.Check{Key: path, Revision: revision})
+				t.Deletes = append(t.Deletes, path)
+			}
+		}
+		if err := errors.Join(s.put(&t, i.key, changed, i.revision), s.commit(ctx, t)); err != nil {
+			return i, err
+		}
+		k, revision, err := s.keys.Get(ctx, i.key.path())
+		if err != nil {
+			return i, err
+		}
+		if k == nil {
+			return i, store.ErrConflict
+		}
+		i.key, i.revision = k, revision
+	}
+	return i, nil
 }
 
 // forget lets the hsm drop the material of a key from memory. Where the same material is still in use, by a relative or
@@ -137,7 +167,7 @@ func (s *Service) leave(ctx context.Context, i indexed, t *store.Txn) error {
 	if !i.key.replica() {
 		return nil
 	}
-	relatives, err := s.relatives(ctx, i.now, i.key)
+	relatives, err := s.relatives(ctx, i.key)
 	if err != nil {
 		return err
 	}
@@ -161,7 +191,7 @@ func (s *Service) sweepExpiry(ctx context.Context, r store.Record, i indexed) (d
 	changed := i.key.clone()
 	var gone []string
 	for m := range changed.allMaterial() {
-		if len(m.Wrapped) > 0 && !m.presentAt(i.now) {
+		if len(m.Wrapped) > 0 && !m.presentAt(i.now) && i.key.indexPath(expiryPrefix, m.ValidTo) == r.Key {
 			m.Wrapped, m.ValidTo = nil, time.Time{}
 			gone = append(gone, m.ID)
 		}

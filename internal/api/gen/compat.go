@@ -40,7 +40,8 @@ errors, and Debian's boto3 and AWS CLI all that they know (` + "`test/`" + `).
   checked.
 - Request quotas and the quota of keys in an account are not enforced. Those of tags, aliases, grants, policies and
   on-demand rotations are.
-- ` + "`Recipient`" + ` (attestation) and custom key stores are refused.
+- ` + "`Recipient`" + ` (attestation) and custom key stores are refused. Encapsulate and Decapsulate have no ` + "`Recipient`" + `, and ignore
+  one like any unknown member.
 - Rotations, replicas and changes of the primary Region are complete when the answer leaves. A development server shows
   the states Creating and Updating for a second, for clients that must wait at AWS.
 - A key has at most 35 replicas.
