@@ -68,12 +68,6 @@ func TestReplicaMadeAgainBeforeItIsDestroyed(t *testing.T) {
 	old := primary.clone()
 	old.Region, old.State, old.DeleteAt, old.Aliases, old.Grants = "eu-west-1", kmsapi.KeyStatePendingDeletion, gone, []string{"alias/old"}, 1
 	grant := &Grant{Version: recordVersion, Account: old.Account, Region: old.Region, KeyID: id, ID: made.MaterialID, Grantee: "arn:aws:iam::111122223333:root"}
-	store1 := func(k *Key, more ...store.Put) {
-		txn := store.Txn{Puts: more}
-		if err := errors.Join(s.put(&txn, nil, k, 0), s.commit(t.Context(), txn)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	alias, err := s.aliases.Put(aliasPath(old.Account, old.Region, "alias/old"), &Alias{Version: recordVersion, Target: id, Created: now, Updated: now})
 	if err != nil {
 		t.Fatal(err)
@@ -82,8 +76,8 @@ func TestReplicaMadeAgainBeforeItIsDestroyed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store1(primary)
-	store1(old, alias, granted)
+	s.keep(t, primary)
+	s.keep(t, old, alias, granted)
 
 	c := call("ReplicateKey", now)
 	replicate := func() error {
@@ -117,6 +111,18 @@ func TestReplicaMadeAgainBeforeItIsDestroyed(t *testing.T) {
 	}
 }
 
+// keep stores a new key, and more with it.
+func (s *Service) keep(t *testing.T, k *Key, more ...store.Put) {
+	t.Helper()
+	txn := store.Txn{Puts: more}
+	if err := s.put(&txn, nil, k, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.commit(t.Context(), txn); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // family is a primary key with one replica in the store, made at a moment.
 func (s *Service) family(t *testing.T, now time.Time, change func(primary, replica *Key)) (primary, replica *Key) {
 	t.Helper()
@@ -134,10 +140,7 @@ func (s *Service) family(t *testing.T, now time.Time, change func(primary, repli
 	replica.Region = "eu-west-1"
 	change(primary, replica)
 	for _, k := range []*Key{primary, replica} {
-		var txn store.Txn
-		if err := errors.Join(s.put(&txn, nil, k, 0), s.commit(t.Context(), txn)); err != nil {
-			t.Fatal(err)
-		}
+		s.keep(t, k)
 	}
 	return primary, replica
 }
@@ -181,10 +184,7 @@ func TestEachExpiryWaitsForItself(t *testing.T) {
 		m.ValidTo = offset.Add(life)
 		k.Materials = append(k.Materials, m)
 	}
-	var txn store.Txn
-	if err := errors.Join(s.put(&txn, nil, k, 0), s.commit(t.Context(), txn)); err != nil {
-		t.Fatal(err)
-	}
+	s.keep(t, k)
 	left := func(after time.Duration) (n int) {
 		s.clock.Advance(after)
 		if err := s.Sweep(t.Context()); err != nil {

@@ -139,7 +139,10 @@ func (s *Service) dropAliases(ctx context.Context, i indexed) (indexed, error) {
 				t.Deletes = append(t.Deletes, path)
 			}
 		}
-		if err := errors.Join(s.put(&t, i.key, changed, i.revision), s.commit(ctx, t)); err != nil {
+		if err := s.put(&t, i.key, changed, i.revision); err != nil {
+			return i, err
+		}
+		if err := s.commit(ctx, t); err != nil {
 			return i, err
 		}
 		k, revision, err := s.keys.Get(ctx, i.key.path())
