@@ -16,6 +16,7 @@ const module = "github.com/trent-kms/trent/"
 // floors is the house from the ground up (docs/architecture.md has the picture). A package may import packages of
 // floors below its own, and its own parts: internal/hsm may import internal/hsm/root.
 var floors = [][]string{
+	{"policy"},
 	{"internal/arn", "internal/clock", "internal/material", "internal/uuid", "internal/caller"},
 	{"internal/api", "internal/store", "internal/hsm"},
 	{"internal/authz", "internal/audit", "internal/wire"},

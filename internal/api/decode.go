@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -33,6 +35,19 @@ func Decode(body []byte, x Shape) error {
 		decoders.Put(d)
 	}
 	return err
+}
+
+// DecodeAudit reads what AppendAudit of a request has written back into x, which should be empty, so that a recorded
+// call can be looked at again. Members that records do not hold stay nil.
+func DecodeAudit(record []byte, x Shape) error {
+	if tooDeep(record) {
+		return SerializationException("The record is nested too deeply")
+	}
+	d := new(Decoder)
+	d.start(record)
+	d.audit = true
+	x.DecodeJSON(d)
+	return d.finish()
 }
 
 const (
@@ -73,6 +88,7 @@ type Decoder struct {
 	body    bytes.Buffer // a reader of this type makes dec read the body in place
 	scratch []byte       // the last string that had escapes
 	err     error
+	audit   bool // it reads an audit record, where members, dates and empty structures look different
 }
 
 func (d *Decoder) start(body []byte) {
@@ -181,7 +197,12 @@ func (d *Decoder) text(want string) ([]byte, bool) {
 }
 
 // Object enters an object. It reports false, with an error set, if something else comes.
-func (d *Decoder) Object() bool { return d.enter('{', "an object") }
+func (d *Decoder) Object() bool {
+	if d.audit && d.Null() { // of a structure that had nothing to show
+		return false
+	}
+	return d.enter('{', "an object")
+}
 
 // List enters a list. It reports false if null comes, and, with an error set, if anything else does.
 func (d *Decoder) List() bool {
@@ -228,6 +249,10 @@ func (d *Decoder) More() bool {
 // Name returns the name of the next member, valid until the next read.
 func (d *Decoder) Name() []byte {
 	name, _ := d.text("a member name")
+	if d.audit { // keyId is KeyId
+		r, n := utf8.DecodeRune(name)
+		return append(utf8.AppendRune(nil, unicode.ToUpper(r)), name[n:]...)
+	}
 	return name
 }
 
@@ -331,6 +356,9 @@ const maxTimestamp = 253402300800
 
 // Time reads a point in time, in seconds since 1970 with a fraction; milliseconds are kept, as in AWS.
 func (d *Decoder) Time() *time.Time {
+	if d.audit {
+		return d.auditTime()
+	}
 	v := d.value('0', "a timestamp")
 	if v == nil {
 		return nil
@@ -341,6 +369,19 @@ func (d *Decoder) Time() *time.Time {
 		return nil
 	}
 	t := time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+	return &t
+}
+
+func (d *Decoder) auditTime() *time.Time {
+	text, ok := d.text("a date")
+	if !ok {
+		return nil
+	}
+	t, err := time.Parse(auditTime, string(text))
+	if err != nil {
+		d.wrong("a date")
+		return nil
+	}
 	return &t
 }
 
@@ -397,6 +438,25 @@ func (d *Decoder) nextText(s string) (text, after string, ok bool) {
 
 func isSeparator(c byte) bool {
 	return c == ',' || c == ':' || c == ' ' || c == '\t' || c == '\r' || c == '\n'
+}
+
+// DecodeMap reads a map whose values readOne reads.
+func DecodeMap[K ~string, V any](d *Decoder, readOne func(*Decoder) *V) map[K]V {
+	if d.Null() {
+		return nil
+	}
+	m := map[K]V{}
+	for more := d.Object(); more && d.More(); {
+		name, _ := d.text("a member name")
+		key := K(name)
+		v := readOne(d)
+		if v == nil {
+			d.wrong("a value")
+			return nil
+		}
+		m[key] = *v
+	}
+	return m
 }
 
 // DecodeEnum reads a value of an enumeration; Check tests whether it is one that the model knows.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trent-kms/trent/internal/api"
+	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 )
 
@@ -40,6 +41,8 @@ func TestDecodeReadsEveryKindOfMember(t *testing.T) {
 			new(kmsapi.DecryptRequest), &kmsapi.DecryptRequest{KeyId: ptr("a/b\n😀"), CiphertextBlob: []byte{0xff, 0xfe, 0xfd, 0x01}, EncryptionContext: map[string]string{"\t": `"`, "é": `\`}}},
 		{"white space everywhere", " {\n\t\"EncryptionContext\" : { \"a\" : \"b\" , \"c\":\"d\" } \r} \n",
 			new(kmsapi.DecryptRequest), &kmsapi.DecryptRequest{EncryptionContext: map[string]string{"a": "b", "c": "d"}}},
+		{"a map of numbers", `{"SummaryMap":{"Users":2,"userS":-1}}`, new(iamapi.GetAccountSummaryResponse),
+			&iamapi.GetAccountSummaryResponse{SummaryMap: map[iamapi.SummaryKeyType]int32{"Users": 2, "userS": -1}}},
 		{"an object without members", `{"x":{}}`, new(kmsapi.ConnectCustomKeyStoreResponse), new(kmsapi.ConnectCustomKeyStoreResponse)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,6 +122,12 @@ func TestDecodeRefusesNumbersThatDoNotFit(t *testing.T) {
 		err := api.Decode([]byte(`{"NumberOfBytes":`+number+`}`), new(kmsapi.GenerateRandomRequest))
 		if got, want := errorText(err), "SerializationException: Expected an integer at '/NumberOfBytes'"; got != want {
 			t.Errorf("%s: got %s, want %s", number, got, want)
+		}
+	}
+	for _, value := range []string{"null", `"1"`, "[]"} {
+		err := api.Decode([]byte(`{"SummaryMap":{"Users":`+value+`}}`), new(iamapi.GetAccountSummaryResponse))
+		if got, prefix := errorText(err), "SerializationException: Expected "; !strings.HasPrefix(got, prefix) || !strings.HasSuffix(got, " at '/SummaryMap/Users'") {
+			t.Errorf("%s: got %s", value, got)
 		}
 	}
 	for _, number := range []string{"253402300800", "-253402300800", "1e300", "1e400", `"2025-05-21T05:47:45Z"`, "false"} {

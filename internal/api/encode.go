@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/base64"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -66,10 +67,12 @@ func AppendTime(b []byte, t time.Time) []byte {
 	return b
 }
 
+const auditTime = "Jan 2, 2006, 3:04:05 PM"
+
 // AppendAuditTime appends a date as audit records write it: "May 21, 2025, 5:47:45 AM", UTC.
 func AppendAuditTime(b []byte, t time.Time) []byte {
 	b = append(b, '"')
-	b = t.UTC().AppendFormat(b, "Jan 2, 2006, 3:04:05 PM")
+	b = t.UTC().AppendFormat(b, auditTime)
 	return append(b, '"')
 }
 
@@ -84,6 +87,16 @@ func AppendTextMap(b []byte, m map[string]string) []byte {
 	for _, name := range names {
 		b = append(AppendText(b, name), ':')
 		b = append(AppendText(b, m[name]), ',')
+	}
+	return EndObject(b)
+}
+
+// AppendMap appends an object, sorted by name, whose values appendOne writes.
+func AppendMap[K ~string, V any](b []byte, m map[K]V, appendOne func([]byte, V) []byte) []byte {
+	b = append(b, '{')
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		b = append(AppendText(b, name), ':')
+		b = append(appendOne(b, m[name]), ',')
 	}
 	return EndObject(b)
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	stsapi "github.com/trent-kms/trent/internal/api/sts"
@@ -113,5 +115,29 @@ func TestCallerIdentityIsXML(t *testing.T) {
 		`</GetCallerIdentityResult><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></GetCallerIdentityResponse>`
 	if got := string(x.AppendXML(nil, "r-1")); got != want {
 		t.Errorf("got %s", got)
+	}
+}
+
+// Every request and answer of every service can be written as JSON and read back.
+func TestJSONOfAllStructures(t *testing.T) {
+	n := 0
+	for _, o := range allOperations() {
+		for _, pair := range [][2]any{{o.NewInput(), o.NewInput()}, {o.NewOutput(), o.NewOutput()}} {
+			want, got := sample(pair[0]), pair[1]
+			body := want.(api.Output).AppendJSON(nil)
+			if _, empty := want.(*api.Empty); empty {
+				continue
+			}
+			if err := api.Decode(body, got.(api.Shape)); err != nil {
+				t.Errorf("%T: %v", want, err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%T: %s", want, diff)
+			}
+			n++
+		}
+	}
+	if n < 380 {
+		t.Errorf("only %d structures", n)
 	}
 }

@@ -1,6 +1,6 @@
 // Package api is what the packages generated from the API models are made of: AWS-shaped errors, constraint
-// violations in AWS's wording, and the JSON reader and writer of their codecs. The types themselves are in
-// api/kms, api/sts and api/trent.
+// violations in AWS's wording, and the readers and writers of JSON, forms and XML of their codecs. The types themselves
+// are in api/kms, api/iam, api/sts, api/organizations and api/trent.
 package api
 
 import "fmt"
@@ -12,6 +12,7 @@ type Error struct {
 	Status  int    // HTTP status
 	Message string
 	cause   error
+	modeled bool
 }
 
 // Error returns the code, and the message if there is one.
@@ -32,7 +33,17 @@ func (e *Error) WithCause(cause error) *Error {
 	return &c
 }
 
-// NewError returns an Error; generated constructors call it. With no args format is the message itself, % and all.
+// Modeled reports whether e is an error of a service's own model, and not one that all services share.
+func (e *Error) Modeled() bool { return e.modeled }
+
+// ModeledError is NewError for the constructors generated from a model.
+func ModeledError(code string, status int, format string, args ...any) *Error {
+	e := NewError(code, status, format, args...)
+	e.modeled = true
+	return e
+}
+
+// NewError returns an Error. With no args format is the message itself, % and all.
 func NewError(code string, status int, format string, args ...any) *Error {
 	if len(args) > 0 {
 		format = fmt.Sprintf(format, args...)

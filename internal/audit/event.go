@@ -49,6 +49,11 @@ type Event struct {
 	ResponseElements    []byte
 	AdditionalEventData []byte
 	ServiceEventDetails []byte
+	// Authorization says how the call was decided: JSON, a member of our own beside CloudTrail's. nil leaves it out.
+	Authorization []byte
+
+	// EndpointID is the VPC endpoint that the request came through (vpcEndpointId); "" is left out.
+	EndpointID string
 
 	ReadOnly  bool
 	Resources []Resource // keys and aliases the call touched, in the operation's order
@@ -96,6 +101,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	b = append(b, `,"readOnly":`...)
 	b = strconv.AppendBool(b, e.ReadOnly)
 	b = e.appendResources(b)
+	b = appendOptional(b, "vpcEndpointId", e.EndpointID)
 	b = appendMember(b, "eventType", orDefault(e.EventType, "AwsApiCall"))
 	b = append(b, `,"managementEvent":true`...)
 	b = appendMember(b, "recipientAccountId", e.Account)
@@ -104,22 +110,9 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	}
 	b = append(b, `,"eventCategory":"Management"`...)
 	b = e.TLS.appendJSON(b)
-	return append(b, '}')
-}
-
-func (e *Event) appendIdentity(b []byte, service bool) []byte {
-	open := len(b)
-	if service {
-		b = appendMember(b, "accountId", e.Account)
-		b = appendMember(b, "invokedBy", internalOrigin)
-	} else {
-		b = appendOptional(b, "type", string(e.Caller.Type))
-		b = appendOptional(b, "principalId", e.Caller.UserID)
-		b = appendOptional(b, "arn", e.Caller.ARN)
-		b = appendMember(b, "accountId", e.Caller.Account)
-		b = appendOptional(b, "accessKeyId", e.Caller.AccessKeyID)
+	if len(e.Authorization) > 0 {
+		b = appendDetail(b, "authorization", e.Authorization)
 	}
-	b[open] = '{' // the first member's comma
 	return append(b, '}')
 }
 

@@ -6,30 +6,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trent-kms/trent/internal/clock"
 	"github.com/trent-kms/trent/internal/hsm"
-	"github.com/trent-kms/trent/internal/hsm/root"
 	"github.com/trent-kms/trent/internal/iam"
 	"github.com/trent-kms/trent/internal/store"
 	"github.com/trent-kms/trent/internal/store/memory"
 	"github.com/trent-kms/trent/internal/wire/sigv4"
 )
 
-const account = "111122223333"
-
 func open(t *testing.T, dev bool) (*iam.Service, *store.Cached) {
 	t.Helper()
-	r := root.New()
-	domain, err := hsm.Create(t.Context(), r, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := hsm.Open(t.Context(), hsm.Config{Root: r, Deployment: "test", Domain: domain})
-	if err != nil {
-		t.Fatal(err)
-	}
 	st := store.NewCached(memory.New())
 	t.Cleanup(func() { st.Close() })
-	return iam.New(iam.Config{Store: st, HSM: h, Dev: dev}), st
+	return iam.New(iam.Config{Store: st, HSM: newHSM(t), Dev: dev, Clock: new(clock.Clock)}), st
 }
 
 func newKey(t *testing.T, s *iam.Service, st store.Store) iam.AccessKey {
@@ -80,7 +69,7 @@ func TestKeysDifferAndHaveAWSsForm(t *testing.T) {
 func TestSecretIsSealedInTheStore(t *testing.T) {
 	s, st := open(t, false)
 	k := newKey(t, s, st)
-	page, err := st.Range(t.Context(), "", "", 100)
+	page, err := st.Range(t.Context(), "iam/access-key/", "", 100)
 	if err != nil || len(page.Records) != 1 {
 		t.Fatalf("%d records, %v", len(page.Records), err)
 	}

@@ -62,15 +62,15 @@ func checkAliasPrefix(name string) error {
 
 func aliasNotFound(r ref) error { return kmsapi.NotFoundException("Alias %s is not found.", r.arn()) }
 
-// aliasTarget reads the alias that a ref names. An alias whose key's waiting period is over is gone with the key. An
-// alias of an AWS service comes into being when it is first asked for, unless that is a dry run.
+// aliasTarget reads the alias that a ref names; nil for one of an AWS service that is to come into being. An alias whose
+// key's waiting period is over is gone with the key.
 func (s *Service) aliasTarget(ctx context.Context, c *service.Call, r ref) (*Alias, int64, error) {
 	a, revision, err := s.aliases.Get(ctx, aliasPath(r.account, r.region, r.alias))
 	if err != nil {
 		return nil, 0, err
 	}
 	if a == nil && managedService(r.alias) != "" && r.account == c.Caller.Account && !c.DryRun {
-		return s.createManaged(ctx, c, r)
+		return nil, 0, nil
 	}
 	if a == nil {
 		return nil, 0, aliasNotFound(r)
@@ -127,7 +127,7 @@ func (s *Service) resolveAlias(ctx context.Context, c *service.Call, name string
 		t.alias = nil
 		return t, nil
 	}
-	t.from = &keyTarget{action: t.action, ref: r, key: k, revision: revision}
+	t.from = &keyTarget{service: s, action: t.action, ref: r, key: k, revision: revision}
 	return t, nil
 }
 
@@ -271,11 +271,12 @@ func (s *Service) resolveListAliases(ctx context.Context, c *service.Call, in *k
 	return t, err
 }
 
-// Access is the listing itself, and a key of the caller's own account if one is named.
+// Access is the listing itself; key policies have no say in it (Service Authorization Reference). Of another account's
+// key nothing is listed.
 func (t *aliasFilter) Access(c *service.Call) []authz.Access {
 	all := t.Own.Access(c)
-	if t.key != nil {
-		all = append(all, t.key.Access(c)...)
+	if t.key != nil && t.key.key == nil {
+		all = append(all, t.key.access(c))
 	}
 	return all
 }

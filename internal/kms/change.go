@@ -31,7 +31,7 @@ func (s *Service) enableKey(ctx context.Context, c *service.Call, _ *kmsapi.Enab
 		return &api.Empty{}, err
 	}
 	s.log.Error("a rotation that is due could not be done", "key", t.key.ARN(), "error", err)
-	return s.setState(ctx, t, kmsapi.KeyStateEnabled) // as getDue has it: it stays due
+	return s.setState(ctx, t, kmsapi.KeyStateEnabled) // as makeUp has it: it stays due
 }
 
 // disableKey makes a key refuse cryptographic use. A disabled key stays as it is.

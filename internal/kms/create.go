@@ -7,15 +7,42 @@ import (
 
 	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
+	"github.com/trent-kms/trent/internal/authz"
 	"github.com/trent-kms/trent/internal/hsm"
 	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/internal/store"
 	"github.com/trent-kms/trent/internal/uuid"
 )
 
+// making is the target of CreateKey: the key that does not exist yet.
+type making struct{ *Service }
+
+// Access is the making of a key, and its tagging if it has tags. There is no key yet whose policy could have a say.
+func (t making) Access(c *service.Call) []authz.Access {
+	return makingAccess(c, t.Service, "", len(c.Input.(*createKeyRequest).Tags) > 0)
+}
+
+// makingAccess is the making of a key in a Region; empty: of the request.
+func makingAccess(c *service.Call, s *Service, region string, tagged bool) []authz.Access {
+	all := []authz.Access{{Action: createAction}}
+	if tagged {
+		all = append(all, authz.Access{Action: tagAction})
+	}
+	for i := range all {
+		x := &all[i]
+		x.Resource, x.Account, x.Region = "*", c.Caller.Account, region
+		x.Context = &conditions{service: s, call: c, action: x.Action}
+	}
+	return all
+}
+
+func (s *Service) resolveCreateKey(context.Context, *service.Call, *createKeyRequest) (making, error) {
+	return making{s}, nil
+}
+
 // createKey makes a key in the caller's account and the Region of the request. One of origin EXTERNAL waits for its
 // material.
-func (s *Service) createKey(ctx context.Context, c *service.Call, in *createKeyRequest, _ service.Own) (*kmsapi.CreateKeyResponse, error) {
+func (s *Service) createKey(ctx context.Context, c *service.Call, in *createKeyRequest, _ making) (*kmsapi.CreateKeyResponse, error) {
 	if err := s.checkCustom(in); err != nil {
 		return nil, err
 	}
@@ -63,10 +90,9 @@ func (s *Service) newKey(ctx context.Context, c *service.Call, in *createKeyRequ
 		return nil, at("tags", err)
 	}
 	if in.Policy != nil {
-		if err := checkPolicy(c, k, *in.Policy, isTrue(in.BypassPolicyLockoutSafetyCheck)); err != nil {
+		if err := s.setPolicy(ctx, c, k, *in.Policy, isTrue(in.BypassPolicyLockoutSafetyCheck)); err != nil {
 			return nil, at("policy", err)
 		}
-		k.Policy = *in.Policy
 	}
 	return k, nil
 }

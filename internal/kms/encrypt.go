@@ -75,7 +75,8 @@ func invalidCiphertext(err error) error {
 type sourceKey struct {
 	*keyTarget
 	// header is the ciphertext's own word: nil when it is to be ignored (IGNORE_CIPHERTEXT), zero when it cannot be read.
-	header *hsm.Header
+	header  *hsm.Header
+	unnamed bool // the caller did not say which key
 }
 
 // ciphertextRequest is what Decrypt and ReEncrypt have in common.
@@ -104,24 +105,29 @@ func (s *Service) resolveSource(ctx context.Context, c *service.Call, r cipherte
 	if r.keyID != nil {
 		// A header that cannot be read is said last: permission and state of the key come first.
 		t, err := s.resolve(ctx, c, r.action, *r.keyID, anyForm)
-		return &sourceKey{t, &header}, err
+		return &sourceKey{keyTarget: t, header: &header}, err
 	}
 	if headerErr != nil {
 		return nil, invalidCiphertext(headerErr)
 	}
-	own := ref{account: header.Account, region: c.Region, id: header.KeyID}
-	if own.account != c.Caller.Account {
-		return nil, hiddenKey()
-	}
-	k, revision, err := s.getDue(ctx, c, own.account, own.region, own.id)
-	if err != nil {
+	t := &keyTarget{service: s, action: r.action, ref: ref{account: header.Account, region: c.Region, id: header.KeyID}}
+	var err error
+	if t.key, t.revision, err = s.get(ctx, c.Now, t.ref.account, t.ref.region, t.ref.id); err != nil {
 		return nil, err
 	}
-	if k == nil {
-		return nil, hiddenKey()
+	if t.key != nil && t.key.Account == c.Caller.Account {
+		record(c, t.key)
 	}
-	record(c, k)
-	return &sourceKey{&keyTarget{action: r.action, ref: own, key: k, revision: revision}, &header}, nil
+	return &sourceKey{keyTarget: t, header: &header, unnamed: true}, nil
+}
+
+// Access is the action on the key. Who has not named the key is not told which it is.
+func (t *sourceKey) Access(c *service.Call) []authz.Access {
+	x := t.access(c)
+	if t.unnamed {
+		x.Refusal = hiddenKey()
+	}
+	return []authz.Access{x}
 }
 
 // origin is what decrypts: for a symmetric key the material that its ciphertext names, for a key pair the private key. A
@@ -217,13 +223,13 @@ func (s *Service) resolveReEncrypt(ctx context.Context, c *service.Call, in *kms
 	fill(&in.SourceEncryptionAlgorithm, symmetric)
 	fill(&in.DestinationEncryptionAlgorithm, symmetric)
 	from, err := s.resolveSource(ctx, c, ciphertextRequest{
-		action: "kms:ReEncryptFrom", keyMember: "SourceKeyId", keyID: in.SourceKeyId, ciphertext: in.CiphertextBlob,
+		action: reEncryptFrom, keyMember: "SourceKeyId", keyID: in.SourceKeyId, ciphertext: in.CiphertextBlob,
 		dryRun: isTrue(in.DryRun), modifiers: in.DryRunModifiers,
 	})
 	if err != nil {
 		return nil, err
 	}
-	to, err := s.resolve(ctx, c, "kms:ReEncryptTo", *in.DestinationKeyId, anyForm)
+	to, err := s.resolve(ctx, c, reEncryptTo, *in.DestinationKeyId, anyForm)
 	return &reEncryptKeys{from, to}, err
 }
 

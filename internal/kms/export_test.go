@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"log/slog"
 	"time"
 
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
@@ -10,6 +11,11 @@ import (
 
 // DecodeKey is decodeKey.
 func DecodeKey(b []byte) (*Key, error) { return decodeKey(b) }
+
+func decodeKey(b []byte) (*Key, error) {
+	s := &Service{log: slog.New(slog.DiscardHandler)}
+	return s.decodeKey(b)
+}
 
 // DecodeAlias is decodeAlias.
 func DecodeAlias(b []byte) (*Alias, error) { return decodeAlias(b) }

@@ -13,6 +13,7 @@ import (
 	"github.com/trent-kms/trent/internal/authz"
 	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/internal/store"
+	"github.com/trent-kms/trent/policy"
 )
 
 // maxGrants is the quota of grants on one key, those of all accounts together (KMS Developer Guide, "Resource quotas").
@@ -23,6 +24,9 @@ const maxGrants = 50_000
 func (s *Service) createGrant(ctx context.Context, c *service.Call, in *kmsapi.CreateGrantRequest, t *keyTarget) (*kmsapi.CreateGrantResponse, error) {
 	g, err := newGrant(c, in, t.key)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.identify(ctx, g); err != nil {
 		return nil, err
 	}
 	same, err := s.sameGrant(ctx, g)
@@ -92,6 +96,20 @@ type grantTarget struct {
 	grant      *Grant // nil as well then
 	// grantRevision is the revision of the grant's record.
 	grantRevision int64
+	policy        *policy.Policy // who may retire it
+	refusal       error          // the answer to who may not, if not AWS's usual one
+}
+
+// Access is RetireGrant, which the grant itself decides in the place of the key's policy: it is for its retiring
+// principal, for the account that created it, and for its grantee if it says so (KMS Developer Guide, "Retiring and
+// revoking grants"). No account but the caller's own has to agree.
+func (t *grantTarget) Access(c *service.Call) []authz.Access {
+	x := t.access(c)
+	x.Grants, x.Refusal = nil, t.refusal
+	if t.grant != nil {
+		x.Policy, x.Account, x.Local = t.policy, c.Caller.Account, false
+	}
+	return []authz.Access{x}
 }
 
 const retireAction = "kms:RetireGrant"
@@ -104,8 +122,9 @@ func (s *Service) resolveRetireGrant(ctx context.Context, c *service.Call, in *k
 		if err != nil {
 			return nil, err
 		}
-		if t.ref.account != c.Caller.Account { // a token does not tell whose key it is for, so the refusal does not
-			return nil, authz.Denied(c.Caller, authz.Access{Action: retireAction, Resource: "*"})
+		if t.ref.account != c.Caller.Account { // a token does not tell whose key it is for, so a refusal does not
+			t.refusal = authz.Denied(&c.Caller, authz.Access{Action: retireAction, Resource: "*"})
+			return t, nil
 		}
 		record(c, t.key)
 		return t, nil
@@ -136,7 +155,8 @@ func (s *Service) grantOf(ctx context.Context, t *keyTarget, id string) (*grantT
 	if g == nil {
 		return nil, kmsapi.NotFoundException("Grant ID %s not found", id)
 	}
-	return &grantTarget{t, g, revision}, nil
+	who, err := g.retirement()
+	return &grantTarget{keyTarget: t, grant: g, grantRevision: revision, policy: who}, err
 }
 
 // checkGrant refuses what the key's state does not allow.
@@ -175,8 +195,8 @@ func (s *Service) endGrant(ctx context.Context, c *service.Call, t *grantTarget)
 	})
 }
 
-// grantsPerSweep is how many grants go in one transaction: each has up to three records.
-const grantsPerSweep = store.MaxOps / 3
+// grantsPerSweep is how many grants go in one transaction: each has up to four records.
+const grantsPerSweep = store.MaxOps / 4
 
 // deleteGrants removes the grants of a key that is about to be destroyed, and leaves the key's record as it is. After an
 // error some may be left, and it can be called again. A grant that is made meanwhile changes the key's record, so that

@@ -81,7 +81,7 @@ func checkRetirable(c *service.Call, in *kmsapi.ListRetirableGrantsRequest) erro
 		return err
 	}
 	if a, err := arn.Parse(*in.RetiringPrincipal); err != nil || a.Account != c.Caller.Account {
-		return authz.Denied(c.Caller, authz.Access{Action: "kms:ListRetirableGrants", Resource: *in.RetiringPrincipal})
+		return authz.Denied(&c.Caller, authz.Access{Action: "kms:ListRetirableGrants", Resource: *in.RetiringPrincipal})
 	}
 	return nil
 }

@@ -29,12 +29,16 @@ type Grant struct {
 	// Issuer is the account of the caller that created the grant.
 	Issuer string `json:"issuer"`
 	// One of Grantee (an ARN) and GranteeService is set, and at most one of Retiring (an ARN) and RetiringService.
-	Grantee         string                  `json:"grantee,omitzero"`
-	GranteeService  string                  `json:"grantee_service,omitzero"`
-	Retiring        string                  `json:"retiring,omitzero"`
-	RetiringService string                  `json:"retiring_service,omitzero"`
-	Operations      []kmsapi.GrantOperation `json:"operations"` // as given, each once
-	Constraints     Constraints             `json:"constraints,omitzero"`
+	Grantee         string `json:"grantee,omitzero"`
+	GranteeService  string `json:"grantee_service,omitzero"`
+	Retiring        string `json:"retiring,omitzero"`
+	RetiringService string `json:"retiring_service,omitzero"`
+	// GranteeID and RetiringID are the unique ids of the users or roles that Grantee and Retiring named when the grant was
+	// made. Somebody else who is given such a name later is not meant.
+	GranteeID   string                  `json:"grantee_id,omitzero"`
+	RetiringID  string                  `json:"retiring_id,omitzero"`
+	Operations  []kmsapi.GrantOperation `json:"operations"` // as given, each once
+	Constraints Constraints             `json:"constraints,omitzero"`
 }
 
 // Constraints are what a request must meet for a grant to apply to it. At most one of Equals and Subset is there; an
@@ -67,6 +71,7 @@ const (
 	grantRoot         = "kms/grant/"
 	grantNameRoot     = "kms/grant-name/"
 	grantRetiringRoot = "kms/grant-retiring/"
+	grantGranteeRoot  = "kms/grant-grantee/"
 )
 
 func grantPrefix(account, region, keyID string) string {
@@ -78,6 +83,22 @@ func (g *Grant) path() string { return grantPrefix(g.Account, g.Region, g.KeyID)
 // retiringPrefix is under which the grants that a principal may retire are listed, those of one Region.
 func retiringPrefix(region, principal string) string {
 	return grantRetiringRoot + region + "/" + digest([]byte(principal)) + "/"
+}
+
+// granteePrefix is under which the grants on a key are listed that a principal is the grantee of.
+func granteePrefix(account, region, keyID, principal string) string {
+	return grantGranteeRoot + account + "/" + region + "/" + keyID + "/" + digest([]byte(principal)) + "/"
+}
+
+// inPartition puts the ARN of a principal into the partition that callers' ARNs are in. Account ids are unique across
+// partitions.
+func inPartition(principal string) string {
+	a, err := arn.Parse(principal)
+	if err != nil {
+		return principal
+	}
+	a.Partition = "aws"
+	return a.String()
 }
 
 // namePath is where a grant with a name is found again by everything that was asked for: its value is the grant's id.
@@ -99,6 +120,7 @@ func (g *Grant) indexes() ([]store.Put, error) {
 	if name != "" {
 		all = append(all, store.Put{Key: name, Value: []byte(g.ID)})
 	}
+	all = append(all, store.Put{Key: granteePrefix(g.Account, g.Region, g.KeyID, inPartition(g.Grantee+g.GranteeService)) + g.ID})
 	if g.Retiring != "" {
 		all = append(all, store.Put{Key: retiringPrefix(g.Region, g.Retiring) + g.Account + "/" + g.KeyID + "/" + g.ID})
 	}

@@ -60,7 +60,7 @@ func (s *Service) tokenTarget(ctx context.Context, c *service.Call, token string
 	if !ok {
 		return nil, invalidToken()
 	}
-	t := &grantTarget{keyTarget: &keyTarget{action: retireAction, ref: r}}
+	t := &grantTarget{keyTarget: &keyTarget{service: s, action: retireAction, ref: r}}
 	if t.key, t.revision, err = s.get(ctx, c.Now, r.account, r.region, r.id); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,8 @@ func (s *Service) tokenTarget(ctx context.Context, c *service.Call, token string
 	if t.grant == nil {
 		return nil, invalidToken()
 	}
-	return t, nil
+	t.policy, err = t.grant.retirement()
+	return t, err
 }
 
 // checkGrantTokens refuses tokens that are not, or no longer, tokens of a grant. One for another key or another grantee

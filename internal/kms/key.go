@@ -13,6 +13,7 @@ import (
 	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/hsm"
 	"github.com/trent-kms/trent/internal/uuid"
+	"github.com/trent-kms/trent/policy"
 )
 
 // recordVersion is the version of key and alias records. A binary refuses records of a later version, and records with
@@ -42,7 +43,8 @@ type Key struct {
 	// Settling is the state (Creating, Updating) that the key shows until SettledAt, whatever State says.
 	Settling  kmsapi.KeyState `json:"settling,omitzero"`
 	SettledAt time.Time       `json:"settled_at,omitzero"`
-	// Policy is the key policy as its owner wrote it; empty stands for the default policy (see defaultPolicy).
+	// Policy is the key policy as its owner wrote it, but for the ARNs of users and roles (see setPolicy); empty stands for
+	// the default policy (see defaultPolicy).
 	Policy string `json:"policy,omitzero"`
 	Tags   []Tag  `json:"tags,omitempty"`
 	// Aliases are the names of the aliases that point here, sorted.
@@ -59,7 +61,8 @@ type Key struct {
 	// MultiRegion is set for multi-Region keys: whose relatives they are. See multiregion.go for what relatives share.
 	MultiRegion *MultiRegion `json:"multi_region,omitzero"`
 
-	arn string // of a Key that came from the store, where every use of it would make the text anew
+	compiled *policy.Policy // what Policy says
+	arn      string         // of a Key that came from the store, where every use of it would make the text anew
 }
 
 // Tag is one of a key's tags.
@@ -107,7 +110,7 @@ func decodeRecord[T any](b []byte, version func(*T) int) (*T, error) {
 	return nil, fmt.Errorf("kms: damaged record: %w", err)
 }
 
-func decodeKey(b []byte) (*Key, error) {
+func (s *Service) decodeKey(b []byte) (*Key, error) {
 	k, err := decodeRecord(b, func(k *Key) int { return k.Version })
 	switch {
 	case err != nil:
@@ -121,6 +124,7 @@ func decodeKey(b []byte) (*Key, error) {
 		return nil, fmt.Errorf("kms: damaged record: key %s is %s with deletion date %s", k.ID, k.State, k.DeleteAt)
 	}
 	k.arn = k.ARN()
+	k.compiled = s.compile(k)
 	return k, nil
 }
 

@@ -24,6 +24,8 @@ type Config struct {
 	// Audit writes the records of what the service does by itself.
 	Audit func(context.Context, *audit.Event) error
 	Log   *slog.Logger
+	// Principals says which users and roles exist.
+	Principals Principals
 	// Regions are the Regions that keys can be replicated to; nil: any.
 	Regions []string
 	// Transition is how long a new replica is Creating, and both keys of UpdatePrimaryRegion are Updating. Everything has
@@ -58,6 +60,9 @@ type Service struct {
 
 	destroyAfter time.Duration
 	custom       bool
+
+	principals Principals
+	defaults   sync.Map // account → *policy.Policy: the default policies, compiled
 }
 
 // New returns a Service over what the store holds.
@@ -66,12 +71,10 @@ func New(c Config) *Service {
 	if size == 0 {
 		size = 64 << 20
 	}
-	return &Service{
+	s := &Service{
 		store: c.Store, hsm: c.HSM, clock: c.Clock, audit: c.Audit, log: c.Log, destroyAfter: c.DestroyAfter,
 		hashing: maphash.MakeSeed(), regions: c.Regions, transition: c.Transition, custom: c.Custom, usage: newUsageNotes(maxNotes),
-		keys: store.NewTable(c.Store, "kms/key/", store.TableConfig[Key]{
-			Encode: encodeRecord[Key], Decode: decodeKey, CacheBytes: size,
-		}),
+		principals: c.Principals,
 		aliases: store.NewTable(c.Store, "kms/alias/", store.TableConfig[Alias]{
 			Encode: encodeRecord[Alias], Decode: decodeAlias, CacheBytes: 16 << 20,
 		}),
@@ -79,6 +82,10 @@ func New(c Config) *Service {
 			Encode: encodeGrant, Decode: decodeGrant, CacheBytes: 8 << 20,
 		}),
 	}
+	s.keys = store.NewTable(c.Store, "kms/key/", store.TableConfig[Key]{
+		Encode: encodeRecord[Key], Decode: s.decodeKey, CacheBytes: size,
+	})
+	return s
 }
 
 // commitTimeout bounds a commit. A commit goes on when its caller hangs up: half of its time is spent before the point

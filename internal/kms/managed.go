@@ -30,31 +30,33 @@ func managedService(alias string) string {
 	return name
 }
 
-// createManaged makes the key of an AWS service together with its alias, in one transaction. Of two callers at the same
-// moment one conflicts and starts again.
-func (s *Service) createManaged(ctx context.Context, c *service.Call, r ref) (*Alias, int64, error) {
+// newManaged is the key of an AWS service as it comes into being, without its material.
+func newManaged(c *service.Call, r ref) *Key {
 	name := managedService(r.alias)
-	k := &Key{
+	return &Key{
 		Version: recordVersion, Account: r.account, Region: r.region, ID: uuid.New(), Created: c.Now, Service: name,
 		Description: "Default key that protects my " + managedServices[name] + " when no other key is defined",
 		Spec:        kmsapi.KeySpecSymmetricDefault, Usage: kmsapi.KeyUsageTypeEncryptDecrypt,
 		Origin: kmsapi.OriginTypeAwsKms, State: kmsapi.KeyStateEnabled, Aliases: []string{r.alias},
 		Policy: managedPolicy(name, r), Rotation: Rotation{Period: managedRotationDays, Next: c.Now.Add(days(managedRotationDays))},
 	}
-	a := &Alias{Version: recordVersion, Target: k.ID, Created: c.Now, Updated: c.Now}
-	path := aliasPath(r.account, r.region, r.alias)
+}
+
+// createManaged commits the key of an AWS service together with its alias, in one transaction. Of two callers at the
+// same moment one conflicts.
+func (s *Service) createManaged(ctx context.Context, k *Key) error {
+	k = k.clone() // the target keeps its own: nobody may see a key without material
+	a := &Alias{Version: recordVersion, Target: k.ID, Created: k.Created, Updated: k.Created}
+	path := aliasPath(k.Account, k.Region, k.Aliases[0])
 	p, err := s.aliases.Put(path, a)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	t := store.Txn{Checks: []store.Check{{Key: path}}, Puts: []store.Put{p}}
 	if err := s.addKey(ctx, &t, k); err != nil {
-		return nil, 0, err
+		return err
 	}
-	if err := s.commit(ctx, t); err != nil {
-		return nil, 0, err
-	}
-	return s.aliases.Get(ctx, path)
+	return s.commit(ctx, t)
 }
 
 // managedPolicy is the key policy of a service's key: everybody in the account through that service, and the account

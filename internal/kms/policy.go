@@ -41,12 +41,13 @@ func (k *Key) policy() string {
 	return k.Policy
 }
 
-func (s *Service) getKeyPolicy(_ context.Context, _ *service.Call, in *kmsapi.GetKeyPolicyRequest, t *keyTarget) (*kmsapi.GetKeyPolicyResponse, error) {
+func (s *Service) getKeyPolicy(ctx context.Context, _ *service.Call, in *kmsapi.GetKeyPolicyRequest, t *keyTarget) (*kmsapi.GetKeyPolicyResponse, error) {
 	fill(&in.PolicyName, policyName)
 	if *in.PolicyName != policyName {
 		return nil, kmsapi.NotFoundException("No such policy exists")
 	}
-	return &kmsapi.GetKeyPolicyResponse{Policy: new(t.key.policy()), PolicyName: in.PolicyName}, nil
+	shown, err := s.shownPolicy(ctx, t.key)
+	return &kmsapi.GetKeyPolicyResponse{Policy: &shown, PolicyName: in.PolicyName}, err
 }
 
 func (s *Service) putKeyPolicy(ctx context.Context, c *service.Call, in *kmsapi.PutKeyPolicyRequest, t *keyTarget) (*api.Empty, error) {
@@ -55,11 +56,10 @@ func (s *Service) putKeyPolicy(ctx context.Context, c *service.Call, in *kmsapi.
 	if *in.PolicyName != policyName {
 		return nil, kmsapi.NotFoundException("No such policy exists")
 	}
-	if err := checkPolicy(c, t.key, *in.Policy, *in.BypassPolicyLockoutSafetyCheck); err != nil {
+	k := t.key.clone()
+	if err := s.setPolicy(ctx, c, k, *in.Policy, *in.BypassPolicyLockoutSafetyCheck); err != nil {
 		return nil, err
 	}
-	k := t.key.clone()
-	k.Policy = *in.Policy
 	return &api.Empty{}, s.save(ctx, t, k, store.Txn{})
 }
 
@@ -71,20 +71,4 @@ func (s *Service) listKeyPolicies(_ context.Context, c *service.Call, in *kmsapi
 	}
 	names, marker, truncated := slicePage(p, []string{policyName}, func(s *string) string { return *s })
 	return &kmsapi.ListKeyPoliciesResponse{PolicyNames: names, NextMarker: marker, Truncated: truncated}, nil
-}
-
-// checkPolicy refuses a policy for k that is not well formed, too large, or that would keep the caller from ever changing
-// it again, unless the caller waives the last.
-func checkPolicy(c *service.Call, k *Key, text string, bypassLockoutCheck bool) error {
-	if len(text) > maxPolicyBytes {
-		return kmsapi.LimitExceededException("The key policy is %d bytes long; the most is %d.", len(text), maxPolicyBytes)
-	}
-	d, err := parsePolicy(text)
-	if err != nil {
-		return kmsapi.MalformedPolicyDocumentException("%s", err.Error())
-	}
-	if !bypassLockoutCheck && !d.letsChange(c.Caller, k.ARN()) {
-		return kmsapi.MalformedPolicyDocumentException("The new key policy will not allow you to update the key policy in the future.")
-	}
-	return nil
 }

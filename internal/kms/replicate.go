@@ -14,16 +14,41 @@ import (
 	"github.com/trent-kms/trent/internal/store"
 )
 
+// replication is the target of ReplicateKey: the primary key, and the replica that does not exist yet.
+type replication struct{ *keyTarget }
+
+// Access is ReplicateKey on the primary key, and in the other Region the making of a key, with its tags.
+func (t *replication) Access(c *service.Call) []authz.Access {
+	in := c.Input.(*kmsapi.ReplicateKeyRequest)
+	if t.key == nil {
+		return t.keyTarget.Access(c)
+	}
+	all := append(t.keyTarget.Access(c), makingAccess(c, t.service, *in.ReplicaRegion, len(in.Tags) > 0)...)
+	for i := range all[1:] { // the replica is a key like the primary
+		all[1+i].Context = &conditions{service: t.service, call: c, action: all[1+i].Action, key: t.key}
+	}
+	return all
+}
+
+func (s *Service) resolveReplicateKey(ctx context.Context, c *service.Call, in *kmsapi.ReplicateKeyRequest) (*replication, error) {
+	t, err := s.resolve(ctx, c, "kms:ReplicateKey", *in.KeyId, keyOnly)
+	return &replication{t}, err
+}
+
+func checkReplica(c *service.Call, _ *kmsapi.ReplicateKeyRequest, t *replication) error {
+	return checkState(c.Operation, t.key, c.Now)
+}
+
 // replicateKey makes a replica of a primary key in another Region. It shares what relatives share, and has a policy,
 // tags and a description of its own.
-func (s *Service) replicateKey(ctx context.Context, c *service.Call, in *kmsapi.ReplicateKeyRequest, t *keyTarget) (*kmsapi.ReplicateKeyResponse, error) {
+func (s *Service) replicateKey(ctx context.Context, c *service.Call, in *kmsapi.ReplicateKeyRequest, t *replication) (*kmsapi.ReplicateKeyResponse, error) {
 	fill(&in.Description, "")
 	fill(&in.BypassPolicyLockoutSafetyCheck, false)
 	region := *in.ReplicaRegion
 	if err := s.checkReplicaRegion(c, t.key, region); err != nil {
 		return nil, err
 	}
-	replica, err := s.newReplica(c, in, t.key)
+	replica, err := s.newReplica(ctx, c, in, t.key)
 	if err != nil {
 		return nil, err
 	}
@@ -47,10 +72,14 @@ func (s *Service) replicateKey(ctx context.Context, c *service.Call, in *kmsapi.
 	if err := s.audit(ctx, relativeEvent(c, replica, `{"primaryRegion":"`+t.key.Region+`"}`)); err != nil {
 		return nil, err
 	}
-	if _, err := s.share(ctx, t, txn, func(k *Key) { k.MultiRegion = replica.MultiRegion.clone() }); err != nil {
+	if _, err := s.share(ctx, t.keyTarget, txn, func(k *Key) { k.MultiRegion = replica.MultiRegion.clone() }); err != nil {
 		return nil, err
 	}
-	out := &kmsapi.ReplicateKeyResponse{ReplicaKeyMetadata: replica.metadata(c.Now), ReplicaPolicy: new(replica.policy()), ReplicaTags: in.Tags}
+	shown, err := s.shownPolicy(ctx, replica)
+	if err != nil {
+		return nil, err
+	}
+	out := &kmsapi.ReplicateKeyResponse{ReplicaKeyMetadata: replica.metadata(c.Now), ReplicaPolicy: &shown, ReplicaTags: in.Tags}
 	// AWS answers before the replica can be used, whenever that is.
 	out.ReplicaKeyMetadata.KeyState, out.ReplicaKeyMetadata.Enabled = new(kmsapi.KeyStateCreating), new(false)
 	out.ReplicaKeyMetadata.CurrentKeyMaterialId = nil
@@ -79,7 +108,7 @@ func (s *Service) checkReplicaRegion(c *service.Call, k *Key, region string) err
 }
 
 // newReplica is the record of a replica.
-func (s *Service) newReplica(c *service.Call, in *kmsapi.ReplicateKeyRequest, k *Key) (*Key, error) {
+func (s *Service) newReplica(ctx context.Context, c *service.Call, in *kmsapi.ReplicateKeyRequest, k *Key) (*Key, error) {
 	replica := &Key{
 		Version: recordVersion, Account: k.Account, Region: *in.ReplicaRegion, ID: k.ID, Created: c.Now, Description: *in.Description,
 		Spec: k.Spec, Usage: k.Usage, Origin: k.Origin, State: kmsapi.KeyStateEnabled, Materials: slices.Clone(k.Materials),
@@ -105,8 +134,7 @@ func (s *Service) newReplica(c *service.Call, in *kmsapi.ReplicateKeyRequest, k 
 	if in.Policy == nil {
 		return replica, nil
 	}
-	replica.Policy = *in.Policy
-	return replica, checkPolicy(c, replica, *in.Policy, isTrue(in.BypassPolicyLockoutSafetyCheck))
+	return replica, s.setPolicy(ctx, c, replica, *in.Policy, isTrue(in.BypassPolicyLockoutSafetyCheck))
 }
 
 // primaries is the target of UpdatePrimaryRegion: the primary key, and the replica that is to take its place.
@@ -135,7 +163,7 @@ func (s *Service) resolveUpdatePrimaryRegion(ctx context.Context, c *service.Cal
 	}
 	record(c, k)
 	r := ref{account: k.Account, region: k.Region, id: k.ID}
-	return &primaries{from, &keyTarget{action: from.action, ref: r, key: k, revision: revision}}, nil
+	return &primaries{from, &keyTarget{service: s, action: from.action, ref: r, key: k, revision: revision}}, nil
 }
 
 // checkPrimaries refuses what the state of either key does not allow.

@@ -87,7 +87,7 @@ func TestReplicaMadeAgainBeforeItIsDestroyed(t *testing.T) {
 				t.Fatal(err)
 			}
 			in := &kmsapi.ReplicateKeyRequest{KeyId: &id, ReplicaRegion: new("eu-west-1")}
-			if _, err = s.replicateKey(t.Context(), c, in, target); !errors.Is(err, store.ErrConflict) {
+			if _, err = s.replicateKey(t.Context(), c, in, &replication{target}); !errors.Is(err, store.ErrConflict) {
 				return err
 			}
 		}

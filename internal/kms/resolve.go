@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/audit"
-	"github.com/trent-kms/trent/internal/authz"
 	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/internal/store"
 )
@@ -56,6 +56,8 @@ func parseRef(c *service.Call, s string, f forms) (ref, error) {
 		}
 	}
 	switch {
+	case r.account == "": // a service belongs to no account, and has to say which it means
+		return ref{}, kmsapi.NotFoundException("Invalid keyId '%s'", s)
 	case f == anyForm && isAliasName(name):
 		r.alias = name
 	case isKeyID(name):
@@ -78,38 +80,27 @@ func malformedARN(c *service.Call, s string) error {
 	return kmsapi.InvalidArnException("Invalid arn %s", s)
 }
 
-// keyTarget is a resolved key, with the action on it that has to be allowed.
-type keyTarget struct {
-	action   string
-	ref      ref
-	key      *Key // nil: of another account
-	revision int64
-}
-
-// Access is the one action on the key.
-func (t *keyTarget) Access(*service.Call) []authz.Access {
-	if t.key == nil {
-		return []authz.Access{{Action: t.action, Resource: t.ref.arn(), Account: t.ref.account}}
-	}
-	return []authz.Access{{Action: t.action, Resource: t.key.ARN(), Account: t.ref.account, ServiceManaged: t.key.Service != ""}}
-}
-
 // resolve finds the key that an identifier names and writes it into the audit record. A key of the caller's own account
-// that does not exist is NotFoundException. In another account nothing is looked up, for authorization is going to
-// refuse: neither the answer nor the audit record nor the time it takes can tell what exists there.
+// that does not exist is NotFoundException; in another account it is one that nothing allows, as is every key for what
+// other accounts can never do.
 func (s *Service) resolve(ctx context.Context, c *service.Call, action, id string, f forms) (*keyTarget, error) {
 	r, err := parseRef(c, id, f)
 	if err != nil {
 		return nil, err
 	}
-	t := &keyTarget{action: action, ref: r}
-	if r.account != c.Caller.Account {
+	t := &keyTarget{service: s, action: action, ref: r}
+	if r.account != c.Caller.Account && !crossAccount[action] {
 		return t, nil
 	}
-	if t.key, t.revision, err = s.lookup(ctx, c, r); err != nil {
+	if err := s.lookup(ctx, c, t); err != nil {
+		if e := api.From(err); r.account != c.Caller.Account && e.Code == "NotFoundException" {
+			return t, nil
+		}
 		return nil, err
 	}
-	record(c, t.key)
+	if r.account == c.Caller.Account {
+		record(c, t.key)
+	}
 	return t, nil
 }
 
@@ -118,27 +109,32 @@ func record(c *service.Call, k *Key) {
 	c.Event.Resources = append(c.Event.Resources, audit.Resource{ARN: k.ARN(), AccountID: k.Account, Type: "AWS::KMS::Key"})
 }
 
-// lookup returns the key behind a ref, and its record's revision.
-func (s *Service) lookup(ctx context.Context, c *service.Call, r ref) (*Key, int64, error) {
-	id := r.id
+// lookup reads the key that a target names.
+func (s *Service) lookup(ctx context.Context, c *service.Call, t *keyTarget) error {
+	r, id := t.ref, t.ref.id
 	if r.alias != "" {
 		a, _, err := s.aliasTarget(ctx, c, r)
 		if err != nil {
-			return nil, 0, err
+			return err
+		}
+		if a == nil {
+			t.key, t.fresh = newManaged(c, r), true
+			t.key.compiled = s.compile(t.key)
+			return nil
 		}
 		id = a.Target
 	}
-	k, revision, err := s.getDue(ctx, c, r.account, r.region, id)
-	if err != nil {
-		return nil, 0, err
+	var err error
+	if t.key, t.revision, err = s.get(ctx, c.Now, r.account, r.region, id); err != nil {
+		return err
 	}
-	if k == nil && r.alias != "" {
-		return nil, 0, aliasNotFound(r)
+	if t.key == nil && r.alias != "" {
+		return aliasNotFound(r)
 	}
-	if k == nil {
-		return nil, 0, kmsapi.NotFoundException("Key '%s' does not exist", r.arn())
+	if t.key == nil {
+		return kmsapi.NotFoundException("Key '%s' does not exist", r.arn())
 	}
-	return k, revision, nil
+	return nil
 }
 
 // get reads a key by its address; nil when there is none, or none any more. The store is not trusted: a record that was

@@ -2,8 +2,8 @@ package kms
 
 import (
 	"context"
-	"errors"
 	"hash/maphash"
+	"sync"
 	"time"
 
 	"github.com/trent-kms/trent/internal/api"
@@ -37,30 +37,9 @@ func (k *Key) dueAt(now time.Time) bool {
 	return k.Rotation.Period > 0 && !now.Before(k.Rotation.Next)
 }
 
-// getDue is get, after the rotations that are due: no key is used, or shown, with material that should have been
-// replaced by then. Nothing has to run in time for that, nor at all between two requests. A rotation that cannot be
-// written down (a full disk, relatives that are too large together) is tried again by the next request, and keeps nobody
-// from decrypting, nor from mending it.
-func (s *Service) getDue(ctx context.Context, c *service.Call, account, region, id string) (*Key, int64, error) {
-	k, revision, err := s.get(ctx, c.Now, account, region, id)
-	if err != nil || k == nil || !k.dueAt(c.Now) || c.DryRun {
-		return k, revision, err
-	}
-	// One at a time in this process: the others find it done, and no record tells of material that nobody has.
-	lock := &s.rotating[maphash.String(s.hashing, account+id)%uint64(len(s.rotating))]
-	lock.Lock()
-	defer lock.Unlock()
-	if k, revision, err = s.get(ctx, c.Now, account, region, id); err != nil || k == nil || !k.dueAt(c.Now) {
-		return k, revision, err
-	}
-	switch err := s.rotateDue(ctx, c.Now, &keyTarget{key: k, revision: revision}); {
-	case errors.Is(err, store.ErrConflict):
-		return nil, 0, err
-	case err != nil:
-		s.log.Error("a rotation that is due could not be done", "key", k.ARN(), "error", err)
-		return k, revision, nil
-	}
-	return s.get(ctx, c.Now, account, region, id)
+// rotationOf is the lock of a key's rotations that are due.
+func (s *Service) rotationOf(k *Key) *sync.Mutex {
+	return &s.rotating[maphash.String(s.hashing, k.Account+k.ID)%uint64(len(s.rotating))]
 }
 
 // rotateDue makes up for the rotations that are due, each at its own date, if the primary key is enabled. Of more than

@@ -15,7 +15,7 @@ func (s *Service) Operations() []service.Operation {
 		onKey(s, "CancelKeyDeletion", keyOnly, write|logAnswer, s.cancelKeyDeletion),
 		define(s, "CreateAlias", write|logKey, s.resolveCreateAlias, checkAlias, s.createAlias),
 		onKey(s, "CreateGrant", keyOnly, write|logAnswer|logKey, s.createGrant),
-		define(s, "CreateKey", write|logAnswer, service.NoResource[createKeyRequest]("kms:CreateKey"), nil, s.createKey),
+		define(s, "CreateKey", write|logAnswer, s.resolveCreateKey, nil, s.createKey),
 		onKey(s, "Decapsulate", anyForm, use, s.decapsulate),
 		define(s, "Decrypt", use, s.resolveDecrypt, checkDecrypt, s.decrypt),
 		define(s, "DeleteAlias", write|logKey, s.resolveDeleteAlias, checkAlias, s.deleteAlias),
@@ -49,7 +49,7 @@ func (s *Service) Operations() []service.Operation {
 		define(s, "ListRetirableGrants", read, service.NoResource[kmsapi.ListRetirableGrantsRequest]("kms:ListRetirableGrants"), nil, s.listRetirableGrants),
 		onKey(s, "PutKeyPolicy", keyOnly, write, s.putKeyPolicy),
 		define(s, "ReEncrypt", use, s.resolveReEncrypt, checkReEncrypt, s.reEncrypt),
-		onKey(s, "ReplicateKey", keyOnly, write|logAnswer, s.replicateKey),
+		define(s, "ReplicateKey", write|logAnswer, s.resolveReplicateKey, checkReplica, s.replicateKey),
 		define(s, "RetireGrant", write|logKey, s.resolveRetireGrant, checkGrant, s.retireGrant),
 		onKey(s, "RevokeGrant", keyOnly, write|logKey, s.revokeGrant),
 		onKey(s, "RotateKeyOnDemand", keyOnly, write|logAnswer, s.rotateKeyOnDemand),
@@ -84,6 +84,17 @@ type target interface {
 	arn() string // of the key, for logKey
 }
 
+// keyed is a target with keys, which are settled before anything is done.
+type keyed interface {
+	keys() [2]*keyTarget // nil where there is none
+}
+
+func (t *keyTarget) keys() [2]*keyTarget     { return [2]*keyTarget{t} }
+func (t *reEncryptKeys) keys() [2]*keyTarget { return [2]*keyTarget{t.from.keyTarget, t.to} }
+func (t *aliasChange) keys() [2]*keyTarget   { return [2]*keyTarget{t.from, t.to} }
+func (t *aliasFilter) keys() [2]*keyTarget   { return [2]*keyTarget{t.key} }
+func (t *primaries) keys() [2]*keyTarget     { return [2]*keyTarget{t.from} }
+
 // user is a target of an operation that uses keys.
 type user interface {
 	used(s *Service, c *service.Call)
@@ -111,7 +122,19 @@ func define[In, Out any, T service.Target, PIn interface {
 			}
 			return t, err
 		},
-		Check: check,
+		Check: func(ctx context.Context, c *service.Call, in *In, t T) error {
+			if keyed, ok := any(t).(keyed); ok {
+				for _, k := range keyed.keys() {
+					if err := s.settle(ctx, c, k); err != nil {
+						return err
+					}
+				}
+			}
+			if check == nil {
+				return nil
+			}
+			return check(c, in, t)
+		},
 		Handle: func(ctx context.Context, c *service.Call, in *In, t T) (*Out, error) {
 			out, err := handle(ctx, c, in, t)
 			switch {

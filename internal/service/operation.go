@@ -15,6 +15,7 @@ import (
 	"github.com/trent-kms/trent/internal/authz"
 	"github.com/trent-kms/trent/internal/caller"
 	"github.com/trent-kms/trent/internal/store"
+	"github.com/trent-kms/trent/policy"
 )
 
 // Call is one authenticated request on its way. It lasts until the answer is made, and nobody may keep it or its Event.
@@ -26,6 +27,27 @@ type Call struct {
 	DryRun    bool      // nothing may change, and nothing may come into being
 	Now       time.Time // domain time, read once, so that a request happens at one moment
 	Event     *audit.Event
+	Input     api.Input // the request, decoded
+	Target    any       // what Resolve has found
+
+	authorizer *authz.Authorizer
+	request    authz.Request // the call as authz sees it, but for the caller
+	decisions  []authz.Decision
+}
+
+// authorize decides, and writes down what was decided, whatever it was.
+func (c *Call) authorize(ctx context.Context, accesses []authz.Access) (err error) {
+	c.request.Caller, c.request.Now, c.request.Region = &c.Caller, c.Now, c.Region
+	c.decisions, err = c.authorizer.Authorize(ctx, &c.request, accesses, c.decisions[:0])
+	c.Event.Authorization = appendDecisions(c.Event.Authorization[:0], accesses, c.decisions)
+	return err
+}
+
+// Says returns what a policy that is not in force yet would say of an access by this call's caller.
+func (c *Call) Says(p *policy.Policy, x authz.Access) policy.Result {
+	r := c.request
+	r.Caller, r.Now, r.Region = &c.Caller, c.Now, c.Region
+	return authz.Says(&r, &x, p)
 }
 
 // Target is what an operation acts on, resolved before anything is decided.
@@ -43,12 +65,14 @@ type Row[In, Out any, T Target] struct {
 	Name string
 	// ReadOnly is what audit records say of the operation.
 	ReadOnly bool
+	// Unsigned lets requests in without a signature: Resolve then has to find out who is asking, and set Call.Caller.
+	Unsigned bool
 	// LogAnswer returns what the audit record shows as responseElements, as JSON. Optional; without it, null.
 	LogAnswer func(out *Out, t T) []byte
 	// Resolve finds what the request names.
 	Resolve func(ctx context.Context, c *Call, in *In) (T, error)
-	// Check refuses what the target's type or state does not allow. Optional.
-	Check func(c *Call, in *In, t T) error
+	// Check refuses what the target's type or state does not allow. Optional. The call has been authorized by then.
+	Check func(ctx context.Context, c *Call, in *In, t T) error
 	// Handle does it.
 	Handle func(ctx context.Context, c *Call, in *In, t T) (*Out, error)
 }
@@ -57,6 +81,7 @@ type Row[In, Out any, T Target] struct {
 type Operation struct {
 	Name     string
 	ReadOnly bool
+	Unsigned bool
 	serve    func(ctx context.Context, c *Call, decode func(api.Input) error) (api.Output, error)
 }
 
@@ -77,11 +102,12 @@ func Define[In, Out any, T Target, PIn interface {
 		if err != nil {
 			return nil, err
 		}
-		if err := authz.Authorize(c.Caller, t.Access(c)...); err != nil {
+		c.Target = t
+		if err := c.authorize(ctx, t.Access(c)); err != nil {
 			return nil, err
 		}
 		if r.Check != nil {
-			if err := r.Check(c, in, t); err != nil {
+			if err := r.Check(ctx, c, in, t); err != nil {
 				return nil, err
 			}
 		}
@@ -96,13 +122,15 @@ func Define[In, Out any, T Target, PIn interface {
 		if err := decode(in); err != nil {
 			return nil, err
 		}
-		c.DryRun = in.Common().DryRun
+		c.Input, c.DryRun = in, in.Common().DryRun
 		// Handlers fill in defaults, so the parameters are written down at the end.
 		defer func() { c.Event.RequestParameters = in.AppendAudit(c.Event.RequestParameters[:0]) }()
 		if err := api.Check(in); err != nil {
 			return nil, err
 		}
+		sent := *in // handlers fill in defaults, and the next attempt must not take them for what was sent
 		for range maxAttempts {
+			*in = sent
 			out, err := attempt(ctx, c, (*In)(in))
 			switch {
 			case err == nil:
@@ -114,7 +142,7 @@ func Define[In, Out any, T Target, PIn interface {
 		}
 		return nil, errors.New("service: too many conflicting changes")
 	}
-	return Operation{Name: r.Name, ReadOnly: r.ReadOnly, serve: serve}
+	return Operation{Name: r.Name, ReadOnly: r.ReadOnly, Unsigned: r.Unsigned, serve: serve}
 }
 
 // Own is the target of operations that act on no resource but on the caller's account itself.

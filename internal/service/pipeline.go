@@ -15,6 +15,8 @@ import (
 	"github.com/trent-kms/trent/internal/api"
 	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/audit"
+	"github.com/trent-kms/trent/internal/authz"
+	"github.com/trent-kms/trent/internal/caller"
 	"github.com/trent-kms/trent/internal/clock"
 	"github.com/trent-kms/trent/internal/uuid"
 	"github.com/trent-kms/trent/internal/wire"
@@ -29,12 +31,19 @@ type Service struct {
 	Table    []Operation
 	// API is the whole API, to tell an operation that is not built yet from one that does not exist.
 	API []api.OperationInfo
+	// Global marks a service that is the same in all Regions. Its clients sign for whichever they like.
+	Global bool
 }
 
 // Config is what a Pipeline works with. All fields are needed.
 type Config struct {
 	Services []Service
 	Verifier *sigv4.Verifier
+	// Authorizer decides every call.
+	Authorizer *authz.Authorizer
+	// Forward returns the principal with these credentials as the caller of a request that a registered service makes on its
+	// behalf.
+	Forward func(ctx context.Context, by *caller.Caller, accessKeyID, sessionToken string) (caller.Caller, error)
 	// Regions are the Regions served; nil serves any.
 	Regions []string
 	Clock   *clock.Clock
@@ -56,9 +65,10 @@ type Pipeline struct {
 
 // exchange is the memory of one request, which the next one uses again.
 type exchange struct {
-	body  []byte
-	call  Call
-	event audit.Event
+	body      []byte
+	call      Call
+	event     audit.Event
+	decisions []authz.Decision
 }
 
 // maxPooledBytes lets go of the bodies of the rare large requests.
@@ -67,11 +77,16 @@ const maxPooledBytes = 16 << 10
 // release gives x back, with nothing of the request in it: a body may hold plaintext.
 func (p *Pipeline) release(x *exchange) {
 	body, parameters, resources := x.body[:cap(x.body)], x.event.RequestParameters[:0], x.event.Resources
+	decided, decisions := x.event.Authorization[:0], x.call.decisions
 	clear(body)
 	clear(resources)
+	clear(decisions)
 	p.bodies.Done(body)
-	*x = exchange{body: body[:0], event: audit.Event{RequestParameters: parameters, Resources: resources[:0]}}
-	if cap(body) <= maxPooledBytes && cap(parameters) <= maxPooledBytes {
+	*x = exchange{
+		body: body[:0], decisions: decisions[:0],
+		event: audit.Event{RequestParameters: parameters, Resources: resources[:0], Authorization: decided},
+	}
+	if cap(body) <= maxPooledBytes && cap(parameters) <= maxPooledBytes && cap(decided) <= maxPooledBytes {
 		p.exchanges.Put(x)
 	}
 }
@@ -131,20 +146,21 @@ func (p *Pipeline) run(r *http.Request, x *exchange, requestID string, protocol 
 	if err != nil {
 		return nil, err
 	}
-	signed, err := p.Verifier.Verify(r.Context(), r, body)
+	op := svc.operations[req.Operation]
+	signed, err := p.authenticate(r, svc, op, body)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.checkScope(signed, svc.Name); err != nil {
-		return nil, err
-	}
-	op := svc.operations[req.Operation]
 	if op == nil {
 		return nil, unknown(svc, req.Operation)
 	}
 	call := &x.call
 	*call = Call{
 		Caller: signed.Caller, Region: signed.Region, RequestID: requestID, Operation: op.Name, Now: p.Clock.Now(), Event: &x.event,
+		authorizer: p.Authorizer, decisions: x.decisions,
+		request: authz.Request{
+			SourceIP: host(r.RemoteAddr), UserAgent: r.UserAgent(), Referer: r.Referer(), TLS: r.TLS != nil, Endpoint: endpoint(r.Context()),
+		},
 	}
 	begin(call, r, svc, op)
 	if err := p.resume(r.Context(), call); err != nil {
@@ -152,6 +168,58 @@ func (p *Pipeline) run(r *http.Request, x *exchange, requestID string, protocol 
 	}
 	out, err = serve(r.Context(), op, call, req.Decode)
 	return p.record(r.Context(), call, out, err)
+}
+
+// authenticate finds out who is asking.
+func (p *Pipeline) authenticate(r *http.Request, svc *entry, op *Operation, body []byte) (sigv4.Signed, error) {
+	if op != nil && op.Unsigned {
+		return sigv4.Signed{Caller: caller.Caller{Type: caller.WebIdentity}, Region: globalRegion, Service: svc.Name}, nil
+	}
+	signed, err := p.Verifier.Verify(r.Context(), r, body)
+	if err != nil {
+		return signed, err
+	}
+	if err := p.checkScope(signed, svc); err != nil {
+		return signed, err
+	}
+	if signed.Caller.Type == caller.Service {
+		signed.Caller, err = p.forward(r, signed.Caller)
+	}
+	return signed, err
+}
+
+// globalRegion is where AWS has the services that are the same everywhere.
+const globalRegion = "us-east-1"
+
+// Headers that a registered service may send. As all x-amz- headers they are signed, and from anybody else they mean
+// nothing.
+const (
+	onBehalfOf    = "X-Amz-Trent-On-Behalf-Of"       // access key id that signed the request that the service carries out
+	onBehalfToken = "X-Amz-Trent-On-Behalf-Of-Token" // and the session token that came with it, if any
+	sourceARN     = "X-Amz-Source-Arn"               // resource for which the service acts by itself
+	sourceAccount = "X-Amz-Source-Account"           // account of that resource
+)
+
+// forward returns who a registered service asks for: itself, perhaps for a resource, or a principal that has asked it.
+func (p *Pipeline) forward(r *http.Request, service caller.Caller) (caller.Caller, error) {
+	if id := r.Header.Get(onBehalfOf); id != "" {
+		return p.Forward(r.Context(), &service, id, r.Header.Get(onBehalfToken))
+	}
+	service.SourceARN, service.SourceAccount = r.Header.Get(sourceARN), r.Header.Get(sourceAccount)
+	return service, nil
+}
+
+// endpointKey is where a connection's context has the endpoint that it came through.
+type endpointKey struct{}
+
+// WithEndpoint marks all requests under ctx as coming through a VPC endpoint.
+func WithEndpoint(ctx context.Context, e *authz.Endpoint) context.Context {
+	return context.WithValue(ctx, endpointKey{}, e)
+}
+
+func endpoint(ctx context.Context) *authz.Endpoint {
+	e, _ := ctx.Value(endpointKey{}).(*authz.Endpoint)
+	return e
 }
 
 // route finds the service that the request speaks to, by the form of the request alone: no header that a signature
@@ -183,12 +251,12 @@ func rescue(err *error) {
 	}
 }
 
-func (p *Pipeline) checkScope(s sigv4.Signed, service string) error {
-	if s.Service != service {
-		return api.InvalidSignatureException("Credential should be scoped to correct service: '%s'.", service)
+func (p *Pipeline) checkScope(s sigv4.Signed, svc *entry) error {
+	if s.Service != svc.Name {
+		return api.InvalidSignatureException("Credential should be scoped to correct service: '%s'.", svc.Name)
 	}
 	// A Region's name becomes part of storage keys, so a server of any Region still looks at its form.
-	if !arn.IsRegion(s.Region) || p.regions != nil && !p.regions[s.Region] {
+	if !arn.IsRegion(s.Region) || p.regions != nil && !p.regions[s.Region] && !svc.Global {
 		return api.InvalidSignatureException("Credential should be scoped to a valid region.")
 	}
 	return nil
@@ -206,7 +274,10 @@ func unknown(svc *entry, operation string) error {
 func begin(c *Call, r *http.Request, svc *entry, op *Operation) {
 	e := c.Event
 	e.Time, e.Source, e.Name, e.Region, e.RequestID, e.ReadOnly = c.Now, svc.Source, op.Name, c.Region, c.RequestID, op.ReadOnly
-	e.Caller, e.Account, e.SourceIP, e.UserAgent = c.Caller, c.Caller.Account, host(r.RemoteAddr), r.UserAgent()
+	e.Caller, e.Account, e.SourceIP, e.UserAgent = c.Caller, c.Caller.Account, c.request.SourceIP, c.request.UserAgent
+	if c.request.Endpoint != nil {
+		e.EndpointID = c.request.Endpoint.ID
+	}
 	if r.TLS != nil {
 		e.TLS = &audit.TLSDetails{Version: wire.TLSVersion(r.TLS), CipherSuite: wire.CipherSuite(r.TLS), HostHeader: r.Host}
 	}
@@ -239,6 +310,8 @@ func (p *Pipeline) resume(ctx context.Context, c *Call) error {
 
 // record writes the audit record of a call that has ended one way or the other.
 func (p *Pipeline) record(ctx context.Context, c *Call, out api.Output, err error) (api.Output, error) {
+	// Of an unsigned request it is known only now who has made it; a service's own resource may be in any account.
+	c.Event.Caller, c.Event.Account = c.Caller, orElse(c.Caller.Account, c.Event.Account)
 	if err != nil {
 		e := api.From(err)
 		c.Event.ErrorCode, c.Event.ErrorMessage = e.Code, e.Message
@@ -249,4 +322,11 @@ func (p *Pipeline) record(ctx context.Context, c *Call, out api.Output, err erro
 		return nil, errors.Join(errors.New("service: audit record not written"), auditErr)
 	}
 	return out, err
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
 }

@@ -34,6 +34,12 @@ func (t target) Access(c *service.Call) []authz.Access {
 	return []authz.Access{{Action: "kms:" + c.Operation, Resource: "*", Account: t.account}}
 }
 
+// rootsOnly is a directory without users and organizations.
+type rootsOnly struct{}
+
+func (rootsOnly) Identity(context.Context, *caller.Caller) (*authz.Identity, error) { return nil, nil }
+func (rootsOnly) Membership(context.Context, string) (*authz.Membership, error)     { return nil, nil }
+
 // bench is a pipeline with one operation, DescribeKey, whose steps the test chooses.
 type bench struct {
 	row      service.Row[kmsapi.DescribeKeyRequest, kmsapi.DescribeKeyResponse, target]
@@ -80,7 +86,7 @@ func (b *bench) pipeline(t *testing.T) *service.Pipeline {
 			Name: "kms", Source: "kms.amazonaws.com", Protocol: wire.JSON{TargetPrefix: "TrentService"},
 			Table: []service.Operation{service.Define(b.row)}, API: kmsapi.Operations(),
 		}},
-		Verifier: verifier, Regions: b.regions, Clock: new(clock.Clock), Log: slog.New(slog.NewTextHandler(&b.log, nil)),
+		Verifier: verifier, Authorizer: authz.New(rootsOnly{}), Regions: b.regions, Clock: new(clock.Clock), Log: slog.New(slog.NewTextHandler(&b.log, nil)),
 		Audit: func(_ context.Context, e *audit.Event) error {
 			b.events = append(b.events, *e)
 			return b.auditErr
@@ -290,7 +296,7 @@ func TestEndlessConflictIsAnError(t *testing.T) {
 
 func TestPanicFailsTheRequestAndIsRecorded(t *testing.T) {
 	b := newBench()
-	b.row.Check = func(*service.Call, *kmsapi.DescribeKeyRequest, target) error { panic("bug") }
+	b.row.Check = func(context.Context, *service.Call, *kmsapi.DescribeKeyRequest, target) error { panic("bug") }
 	if status, code, _ := b.do(t, nil); status != 500 || code != "KMSInternalException" {
 		t.Errorf("got %d %s", status, code)
 	}

@@ -17,31 +17,40 @@ type Query struct {
 }
 
 // Recognise goes by the Version parameter, which differs for each service, in the URL of a GET (a presigned request)
-// or in the form of a POST. The signature covers both.
+// or in the form of a POST. The signature covers both. The other parameters are read when it is known who sent them.
 func (q Query) Recognise(r *http.Request, body []byte) (Request, bool, error) {
-	form, ok := parameters(r, body)
-	if !ok || form.Get("Version") != q.Version {
+	raw, ok := parameters(r, body)
+	if !ok || parameter(raw, "Version") != q.Version {
 		return Request{}, false, nil
 	}
-	// No operation of the Query services served today has parameters of its own.
-	return Request{form.Get("Action"), func(api.Input) error { return nil }}, true, nil
+	return Request{parameter(raw, "Action"), func(in api.Input) error {
+		return api.DecodeQuery(string(raw), in.(api.QueryShape))
+	}}, true, nil
 }
 
-func parameters(r *http.Request, body []byte) (url.Values, bool) {
-	var raw string
-	switch r.Method {
-	case http.MethodGet:
-		raw = r.URL.RawQuery
-	case http.MethodPost:
-		if !isForm(r) {
-			return nil, false
-		}
-		raw = string(body)
-	default:
-		return nil, false
+func parameters(r *http.Request, body []byte) ([]byte, bool) {
+	switch {
+	case r.Method == http.MethodGet:
+		return []byte(r.URL.RawQuery), true
+	case r.Method == http.MethodPost && isForm(r):
+		return body, true
 	}
-	form, err := url.ParseQuery(raw)
-	return form, err == nil
+	return nil, false
+}
+
+// parameter returns the value of the first parameter with a name, "" if there is none or it is broken. That there is no
+// second one is for the decoder to say.
+func parameter(raw []byte, name string) string {
+	for pair := range bytes.SplitSeq(raw, []byte("&")) {
+		if n, value, _ := bytes.Cut(pair, []byte("=")); string(n) == name {
+			text, err := url.QueryUnescape(string(value))
+			if err != nil {
+				return ""
+			}
+			return text
+		}
+	}
+	return ""
 }
 
 // isForm says whether the body is one of form parameters, as those of the Query protocol are.
@@ -76,9 +85,13 @@ func (q Query) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
 	_ = write(w, requestID, "text/xml", status, b.Bytes())
 }
 
-// code gives an error the name and status that the Query services know it by (IAM and STS API references, "Common
-// Errors"): they drop the suffix, and answer 403 to who is not let in.
+// code gives an error that all services share the name and status that the Query services know it by (IAM and STS API
+// references, "Common Errors"): they drop the suffix, and answer 403 to who is not let in. An error of the service's own
+// model stays as it is: the ExpiredTokenException of AssumeRoleWithWebIdentity is about another token.
 func (Query) code(e *api.Error) (string, int) {
+	if e.Modeled() {
+		return e.Code, e.Status
+	}
 	switch e.Code {
 	case "InvalidSignatureException":
 		return "SignatureDoesNotMatch", http.StatusForbidden
@@ -94,6 +107,8 @@ func (Query) code(e *api.Error) (string, int) {
 		return "AccessDenied", http.StatusForbidden
 	case "ValidationException":
 		return "ValidationError", http.StatusBadRequest
+	case "SerializationException":
+		return "MalformedInput", http.StatusBadRequest
 	case "UnknownOperationException":
 		return "InvalidAction", http.StatusBadRequest
 	case "KMSInternalException":

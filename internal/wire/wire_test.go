@@ -10,6 +10,8 @@ import (
 	"testing/iotest"
 
 	"github.com/trent-kms/trent/internal/api"
+	iamapi "github.com/trent-kms/trent/internal/api/iam"
+	stsapi "github.com/trent-kms/trent/internal/api/sts"
 	"github.com/trent-kms/trent/internal/wire"
 )
 
@@ -42,7 +44,7 @@ func TestQueryRecognisesItsVersion(t *testing.T) {
 		{"another API", "POST", "/", form, "Action=ListUsers&Version=2010-05-08", ""},
 		{"no form", "POST", "/", "text/plain", "Action=GetCallerIdentity&Version=2011-06-15", ""},
 		{"form in the URL of a POST", "POST", "/?Action=GetCallerIdentity&Version=2011-06-15", form, "", ""},
-		{"broken form", "POST", "/", form, "Action=%zz&Version=2011-06-15", ""},
+		{"broken version", "POST", "/", form, "Action=GetCallerIdentity&Version=%zz", ""},
 		{"PUT", "PUT", "/", form, "Action=GetCallerIdentity&Version=2011-06-15", ""},
 	}
 	for _, test := range tests {
@@ -68,6 +70,10 @@ func TestQueryErrorsHaveTheQueryServicesNames(t *testing.T) {
 		{api.IncompleteSignatureException("x"), 400, "IncompleteSignature", "Sender"},
 		{api.ExpiredTokenException("x"), 403, "ExpiredToken", "Sender"},
 		{api.AccessDeniedException("x"), 403, "AccessDenied", "Sender"},
+		{api.SerializationException("x"), 400, "MalformedInput", "Sender"},
+		{stsapi.ExpiredTokenException("x"), 400, "ExpiredTokenException", "Sender"},
+		{iamapi.NoSuchEntityException("x"), 404, "NoSuchEntity", "Sender"},
+		{iamapi.ServiceFailureException("x"), 500, "ServiceFailure", "Receiver"},
 		{api.UnknownOperationException("x"), 400, "InvalidAction", "Sender"},
 		{api.From(errors.New("x")), 500, "InternalFailure", "Receiver"},
 		{api.ThrottlingException("x"), 400, "ThrottlingException", "Sender"},
@@ -102,6 +108,29 @@ func TestJSONErrorWithoutTextHasNoMessage(t *testing.T) {
 		if got := w.Body.String(); got != test.want || w.Code != 400 {
 			t.Errorf("got %d %s, want %s", w.Code, got, test.want)
 		}
+	}
+}
+
+func TestQueryReadsParameters(t *testing.T) {
+	const form = "Action=GetFederationToken&Version=2011-06-15&Name=bob&PolicyArns.member.1.arn=arn%3Aaws%3Aa&DurationSeconds=900"
+	post := httptest.NewRequest(http.MethodPost, "/", nil)
+	post.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for _, r := range []*http.Request{post, httptest.NewRequest(http.MethodGet, "/?"+form+"&X-Amz-Signature=x", nil)} {
+		req, ok, err := sts.Recognise(r, []byte(form))
+		if !ok || err != nil {
+			t.Fatalf("%s: got %t, %v", r.Method, ok, err)
+		}
+		var in stsapi.GetFederationTokenRequest
+		if err := req.Decode(&in); err != nil {
+			t.Fatal(err)
+		}
+		if *in.Name != "bob" || *in.PolicyArns[0].Arn != "arn:aws:a" || *in.DurationSeconds != 900 {
+			t.Errorf("%s: got %+v", r.Method, in.PolicyArns)
+		}
+	}
+	req, _, _ := sts.Recognise(post, []byte(form+"&Version=2010-05-08"))
+	if e := api.From(req.Decode(new(stsapi.GetFederationTokenRequest))); e == nil || e.Code != "SerializationException" {
+		t.Errorf("two versions: got %v", e)
 	}
 }
 

@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // codec writes DecodeJSON and AppendJSON of every structure.
 func codec(s *source, m *model) {
@@ -13,7 +16,7 @@ func codec(s *source, m *model) {
 			s.p("func (x *%s) DecodeJSON(d *api.Decoder) {", name)
 			s.p("for more := d.Object(); more && d.More(); {\nswitch string(d.Name()) {")
 			for _, member := range members {
-				s.p("case %q:\nx.%s = %s", member.Name, member.Name, m.read(member.Shape))
+				s.p("case %q:\nx.%s = %s", goName(member.Name), goName(member.Name), m.read(member.Shape))
 			}
 			s.p("default:\nd.Skip()\n}\n}\n}\n")
 		}
@@ -26,8 +29,8 @@ func codec(s *source, m *model) {
 		s.p("func (x *%s) AppendJSON(b []byte) []byte {", name)
 		s.p("b = append(b, '{')")
 		for _, member := range members {
-			s.p("if x.%s != nil {", member.Name)
-			s.p("b = append(b, `%q:`...)", member.Name)
+			s.p("if x.%s != nil {", goName(member.Name))
+			s.p("b = append(b, `%q:`...)", goName(member.Name))
 			s.p("b = append(%s, ',')\n}", m.appended(member, "AppendJSON"))
 		}
 		s.p("return api.EndObject(b)\n}\n")
@@ -46,7 +49,13 @@ func (m *model) read(name string) string {
 		}
 		return "api.DecodeTexts[" + m.element(s) + "](d)"
 	case "map":
-		return "d.TextMap()"
+		switch {
+		case m.goType(name) == "map[string]string":
+			return "d.TextMap()"
+		case m.Shapes[s.Value].Type == "integer":
+			return "api.DecodeMap[" + m.text(s.Key) + "](d, (*api.Decoder).Int32)"
+		}
+		return "api.DecodeMap[" + m.text(s.Key) + "](d, api.DecodeEnum[" + m.text(s.Value) + "])"
 	case "blob":
 		return "d.Blob()"
 	case "boolean":
@@ -65,7 +74,7 @@ func (m *model) read(name string) string {
 // appended returns the expression that appends a member to b; structures are written by method.
 func (m *model) appended(member member, method string) string {
 	s := m.Shapes[member.Shape]
-	x := "x." + member.Name
+	x := "x." + goName(member.Name)
 	switch s.Type {
 	case "structure":
 		return x + "." + method + "(b)"
@@ -75,7 +84,13 @@ func (m *model) appended(member member, method string) string {
 		}
 		return "api.AppendTexts(b, " + x + ")"
 	case "map":
-		return "api.AppendTextMap(b, " + x + ")"
+		switch {
+		case m.goType(member.Shape) == "map[string]string":
+			return "api.AppendTextMap(b, " + x + ")"
+		case m.Shapes[s.Value].Type == "integer":
+			return "api.AppendMap(b, " + x + ", api.AppendInt[int32])"
+		}
+		return "api.AppendMap(b, " + x + ", api.AppendText[" + m.text(s.Value) + "])"
 	case "blob":
 		return "api.AppendBlob(b, " + x + ")"
 	case "boolean":
@@ -89,24 +104,6 @@ func (m *model) appended(member member, method string) string {
 		return "api.AppendTime(b, *" + x + ")"
 	}
 	return "api.AppendText(b, *" + x + ")"
-}
-
-// xml writes AppendXML of the responses of a Query service.
-func xml(s *source, m *model) {
-	if m.Service.Protocol != "query" {
-		return
-	}
-	for _, o := range m.Operations {
-		s.p("// AppendXML appends the whole answer to the request with the given id.")
-		s.p("func (x *%s) AppendXML(b []byte, requestID string) []byte {", o.Output)
-		s.p("b = append(b, `<%sResponse xmlns=%q><%sResult>`...)", o.Name, m.Service.Namespace, o.Name)
-		for _, member := range m.Shapes[o.Output].Members {
-			s.p("b = api.AppendElement(b, %q, x.%s)", member.Name, member.Name)
-		}
-		s.p("b = append(b, `</%sResult><ResponseMetadata>`...)", o.Name)
-		s.p("b = api.AppendElement(b, `RequestId`, &requestID)")
-		s.p("return append(b, `</ResponseMetadata></%sResponse>`...)\n}\n", o.Name)
-	}
 }
 
 // audit writes AppendAudit of every structure.
@@ -131,7 +128,7 @@ func audit(s *source, m *model) {
 		}
 		s.p("func (x *%s) AppendAudit(b []byte) []byte {\nb = append(b, '{')", name)
 		for _, member := range shown {
-			s.p("if x.%s != nil {", member.Name)
+			s.p("if x.%s != nil {", goName(member.Name))
 			s.p("b = append(b, `%q:`...)", lowerFirst(member.Name))
 			s.p("b = append(%s, ',')\n}", m.appended(member, "AppendAudit"))
 		}
@@ -144,9 +141,14 @@ func exceptions(s *source, m *model) {
 		return
 	}
 	for _, e := range m.Errors {
-		s.p("// %s is a modeled error, status %d.", e.Name, e.Status)
+		code := cmp.Or(e.Code, e.Name)
+		if code == e.Name {
+			s.p("// %s is a modeled error, status %d.", e.Name, e.Status)
+		} else {
+			s.p("// %s is a modeled error, code %s and status %d.", e.Name, code, e.Status)
+		}
 		s.p("func %s(format string, args ...any) *api.Error {", e.Name)
-		s.p("return api.NewError(%q, %d, format, args...)\n}\n", e.Name, e.Status)
+		s.p("return api.ModeledError(%q, %d, format, args...)\n}\n", code, e.Status)
 	}
 	s.p("// Errors returns one of each modeled error, without text.")
 	s.p("func Errors() []*api.Error {\nreturn []*api.Error{")

@@ -53,6 +53,49 @@ func TestGenerationIsDeterministic(t *testing.T) {
 	}
 }
 
+// In all models, what is sensitive is never recorded, and what every client must keep secret is sensitive.
+func TestSensitiveMembersAreNotRecorded(t *testing.T) {
+	secret := regexp.MustCompile(`^(SecretAccessKey|SessionToken|WebIdentityToken|TokenCode|Password|ContextAssertion)$`)
+	n := 0
+	for _, service := range services {
+		m, err := loadModel(filepath.Join(root, service.model))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, s := range m.Shapes {
+			for _, member := range s.Members {
+				sensitive := m.Shapes[member.Shape].Sensitive
+				if secret.MatchString(member.Name) && !sensitive {
+					t.Errorf("%s.%s is not sensitive", name, member.Name)
+				}
+				if !sensitive || name == "XksProxyConfigurationType" { // shows an access key id to its owner
+					continue
+				}
+				if n++; member.Audit != "never" {
+					t.Errorf("%s.%s is sensitive and may be recorded", name, member.Name)
+				}
+			}
+		}
+	}
+	if n < 25 {
+		t.Errorf("only %d members were checked", n)
+	}
+}
+
+// A pattern that Go cannot read has another in its place that accepts the same.
+func TestAccountAliasPattern(t *testing.T) {
+	m, err := loadModel(filepath.Join(root, "model/iam.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	re := regexp.MustCompile(`\A(?:` + goPattern(m.Shapes["accountAliasType"].Match) + `)\z`)
+	for alias, want := range map[string]bool{"abc": true, "a-b": true, "0a-b-c9": true, "a--b": false, "-ab": false, "ab-": false, "aBc": false, "a_b": false, "": false} {
+		if re.MatchString(alias) != want {
+			t.Errorf("%q: got %t", alias, !want)
+		}
+	}
+}
+
 // Facts of the models that no compiler checks: what audit records must never hold (spec of the audit log) and what no
 // message may echo.
 func TestModelKeepsSecretsOutOfRecords(t *testing.T) {
@@ -137,7 +180,16 @@ func TestModelMistakesAreRefused(t *testing.T) {
 		{"undefined error", `{"operations":[{"name":"A","input":"B","errors":["E"]}],"shapes":{"B":{"type":"structure"}}}`, "error E is not in the table"},
 		{"unknown type", `{"shapes":{"A":{"type":"double"}}}`, `type "double" is not supported`},
 		{"list of numbers", `{"shapes":{"A":{"type":"list","member":"B"},"B":{"type":"integer"}}}`, "lists of integer are not supported"},
-		{"map of constrained text", `{"shapes":{"A":{"type":"map","key":"B","value":"B"},"B":{"type":"string","max":1}}}`, "maps of anything but free text"},
+		{"map of lists", `{"shapes":{"A":{"type":"map","key":"B","value":"C"},"B":{"type":"string"},"C":{"type":"list","member":"B"}}}`, "maps from string to list are not supported"},
+		{"request with a map of constrained text", `{"operations":[{"name":"A","input":"B"}],"shapes":{"B":{"type":"structure","members":[{"name":"X","shape":"C"}]},"C":{"type":"map","key":"D","value":"D"},"D":{"type":"string","max":1}}}`,
+			"requests with maps of anything but free text are not supported"},
+		{"Query request with a blob", `{"service":{"protocol":"query"},"operations":[{"name":"A","input":"B"}],"shapes":{"B":{"type":"structure","members":[{"name":"X","shape":"C"}]},"C":{"type":"blob"}}}`,
+			"Query requests with a blob are not supported"},
+		{"Query request with a structure in it", `{"service":{"protocol":"query"},"operations":[{"name":"A","input":"B"}],"shapes":{"B":{"type":"structure","members":[{"name":"X","shape":"C"}]},"C":{"type":"structure"}}}`,
+			"Query requests with a structure in them are not supported"},
+		{"Query answer with a blob", `{"service":{"protocol":"query"},"operations":[{"name":"A","input":"I","output":"B"}],"shapes":{"I":{"type":"structure"},"B":{"type":"structure","members":[{"name":"X","shape":"C"}]},"C":{"type":"blob"}}}`,
+			"Query answers with a blob are not supported"},
+		{"member with a small letter in JSON", `{"shapes":{"A":{"type":"structure","members":[{"name":"x","shape":"B"}]},"B":{"type":"string"}}}`, "member x begins with a small letter"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "m.json")

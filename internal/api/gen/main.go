@@ -24,7 +24,9 @@ func main() {
 // services are the models, each with the directory and name of the package made from it.
 var services = []struct{ model, dir, pkg string }{
 	{"model/kms.json", "kms", "kmsapi"},
+	{"model/iam.json", "iam", "iamapi"},
 	{"model/sts.json", "sts", "stsapi"},
+	{"model/organizations.json", "organizations", "organizationsapi"},
 	{"model/trent.json", "trent", "trentapi"},
 }
 
@@ -34,6 +36,7 @@ const compatibility = "../../docs/compatibility.md"
 // generate returns the contents of every generated file by its path relative to root, the directory internal/api.
 func generate(root string) (map[string][]byte, error) {
 	files := map[string][]byte{}
+	var models []*model
 	for _, s := range services {
 		m, err := loadModel(filepath.Join(root, s.model))
 		if err != nil {
@@ -46,10 +49,9 @@ func generate(root string) (map[string][]byte, error) {
 		for name, source := range sources {
 			files[filepath.Join(s.dir, name)] = source
 		}
-		if m.Service.Name == "kms" {
-			files[compatibility] = compatibilityPage(m)
-		}
+		models = append(models, m)
 	}
+	files[compatibility] = compatibilityPage(models)
 	return files, nil
 }
 

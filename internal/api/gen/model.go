@@ -32,7 +32,8 @@ type service struct {
 type operation struct {
 	Name             string
 	Input            string
-	Output           string // "" if the operation answers with an empty body
+	Output           string // "" if the operation answers with nothing
+	empty            bool   // Output was "": Query answers have a type even then, but no result element
 	Errors           []string
 	ResponseElements bool // audit records show the response
 	Built            bool
@@ -41,6 +42,7 @@ type operation struct {
 
 type exception struct {
 	Name   string
+	Code   string // on the wire, where it is not the name
 	Status int
 }
 
@@ -52,7 +54,8 @@ type shape struct {
 	Enum       []string
 	Min, Max   *int
 	Pattern    string
-	Sensitive  bool // never echoed in an error
+	Match      string // Pattern in Go's syntax, where it has something that Go does not know
+	Sensitive  bool   // never echoed in an error
 }
 
 type member struct {
@@ -79,6 +82,13 @@ func (s *shape) bounds() (min, max int, bounded bool) {
 func lowerFirst(name string) string {
 	r, n := utf8.DecodeRuneInString(name)
 	return string(unicode.ToLower(r)) + name[n:]
+}
+
+// goName is the name of the field of a member. Only Query services have members that begin with a small letter; in JSON,
+// which they do not speak with clients, the name is that of the field.
+func goName(name string) string {
+	r, n := utf8.DecodeRuneInString(name)
+	return string(unicode.ToUpper(r)) + name[n:]
 }
 
 // constant names a value of an enumeration: KeySpec and RSA_2048 give KeySpecRsa2048, KeyState and PendingDeletion give
@@ -122,7 +132,23 @@ func loadModel(path string) (*model, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if m.query() {
+		m.nameEmptyAnswers()
+	}
 	return m, nil
+}
+
+func (m *model) query() bool { return m.Service.Protocol == "query" }
+
+// nameEmptyAnswers gives every operation an output. The answer of a Query service names the operation even if it says
+// nothing else.
+func (m *model) nameEmptyAnswers() {
+	for i := range m.Operations {
+		if o := &m.Operations[i]; o.Output == "" {
+			o.Output, o.empty = o.Name+"Response", true
+			m.Shapes[o.Output] = &shape{Type: "structure"}
+		}
+	}
 }
 
 // check refuses a model that would make code that does not compile or, worse, code that does.
@@ -149,7 +175,7 @@ func (m *model) check() error {
 			return fmt.Errorf("shape %s: %w", name, err)
 		}
 	}
-	return nil
+	return m.checkProtocol()
 }
 
 func (m *model) checkShape(s *shape) error {
@@ -157,17 +183,15 @@ func (m *model) checkShape(s *shape) error {
 	switch s.Type {
 	case "structure":
 		for _, member := range s.Members {
+			if !m.query() && goName(member.Name) != member.Name {
+				return fmt.Errorf("member %s begins with a small letter", member.Name)
+			}
 			refs = append(refs, member.Shape)
 		}
 	case "list":
 		refs = append(refs, s.Member)
 	case "map":
 		refs = append(refs, s.Key, s.Value)
-		for _, ref := range refs {
-			if r := m.Shapes[ref]; r == nil || r.Type != "string" || constrained(r) {
-				return fmt.Errorf("maps of anything but free text are not supported: %s", ref)
-			}
-		}
 	case "string", "blob", "integer", "boolean", "timestamp":
 	default:
 		return fmt.Errorf("type %q is not supported", s.Type)
@@ -177,12 +201,43 @@ func (m *model) checkShape(s *shape) error {
 			return fmt.Errorf("%s is not defined", ref)
 		}
 	}
-	if s.Type == "list" {
+	switch s.Type {
+	case "list":
 		if t := m.Shapes[s.Member].Type; t != "structure" && t != "string" {
 			return fmt.Errorf("lists of %s are not supported", t)
 		}
+	case "map":
+		if k, v := m.Shapes[s.Key].Type, m.Shapes[s.Value].Type; k != "string" || v != "string" && v != "integer" {
+			return fmt.Errorf("maps from %s to %s are not supported", k, v)
+		}
 	}
 	return nil
+}
+
+// checkProtocol refuses what the codecs of the protocol leave out, because no operation needs it.
+func (m *model) checkProtocol() error {
+	for name := range m.reached(func(o operation) string { return o.Input }) {
+		switch s := m.Shapes[name]; {
+		case s.Type == "map" && !m.freeText(s):
+			return fmt.Errorf("shape %s: requests with maps of anything but free text are not supported", name)
+		case m.query() && !slices.Contains([]string{"structure", "list", "string", "integer", "boolean"}, s.Type):
+			return fmt.Errorf("shape %s: Query requests with a %s are not supported", name, s.Type)
+		case m.query() && slices.ContainsFunc(s.Members, func(mb member) bool { return isStructure(m.Shapes[mb.Shape]) }):
+			return fmt.Errorf("shape %s: Query requests with a structure in them are not supported", name)
+		}
+	}
+	for name := range m.reached(func(o operation) string { return o.Output }) {
+		if s := m.Shapes[name]; m.query() && s.Type == "blob" {
+			return fmt.Errorf("shape %s: Query answers with a blob are not supported", name)
+		}
+	}
+	return nil
+}
+
+// freeText reports whether a map is one of any text to any text.
+func (m *model) freeText(s *shape) bool {
+	k, v := m.Shapes[s.Key], m.Shapes[s.Value]
+	return v.Type == "string" && !constrained(k) && !constrained(v)
 }
 
 func constrained(s *shape) bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -11,7 +12,7 @@ import (
 // pattern has anchors. A repeated character class, which most patterns are, becomes a loop; the rest stay regular
 // expressions, compiled once.
 func (m *model) predicate(s *source, name string) {
-	pattern := m.Shapes[name].Pattern
+	pattern := cmp.Or(m.Shapes[name].Match, m.Shapes[name].Pattern)
 	if class, atLeastOne := singleClass(goPattern(pattern)); class != nil {
 		s.p("func matches%s(s string) bool {\nfor _, r := range s {", name)
 		s.p("switch {\ncase %s:\ndefault:\nreturn false\n}\n}", classCondition(class))

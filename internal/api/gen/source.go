@@ -58,6 +58,7 @@ func packageFiles(m *model, pkg string) (map[string][]byte, error) {
 		{"types_gen.go", types},
 		{"enums_gen.go", enums},
 		{"json_gen.go", codec},
+		{"query_gen.go", query},
 		{"xml_gen.go", xml},
 		{"audit_gen.go", audit},
 		{"validate_gen.go", validate},

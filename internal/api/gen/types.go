@@ -14,7 +14,7 @@ func (m *model) goType(name string) string {
 	case "list":
 		return "[]" + m.element(s)
 	case "map":
-		return "map[string]string"
+		return "map[" + m.text(s.Key) + "]" + strings.TrimPrefix(m.goType(s.Value), "*")
 	case "blob":
 		return "[]byte"
 	case "boolean":
@@ -32,8 +32,16 @@ func (m *model) goType(name string) string {
 
 // element returns the Go type of the elements of a list.
 func (m *model) element(list *shape) string {
-	if e := m.Shapes[list.Member]; isStructure(e) || isEnum(e) {
+	if isStructure(m.Shapes[list.Member]) {
 		return list.Member
+	}
+	return m.text(list.Member)
+}
+
+// text returns the Go type of a shape of text that is always there.
+func (m *model) text(name string) string {
+	if isEnum(m.Shapes[name]) {
+		return name
 	}
 	return "string"
 }
@@ -51,7 +59,7 @@ func types(s *source, m *model) {
 		} else {
 			s.p("type %s struct {", name)
 			for _, member := range m.Shapes[name].Members {
-				s.p("%s %s %s", member.Name, m.goType(member.Shape), m.remark(member))
+				s.p("%s %s %s", goName(member.Name), m.goType(member.Shape), m.remark(member))
 			}
 			s.p("}\n")
 		}

@@ -30,8 +30,13 @@ func validate(s *source, m *model) {
 	}
 }
 
-// requestShapes returns the structures that requests can hold.
+// requestShapes returns the shapes that requests can hold.
 func (m *model) requestShapes() map[string]bool {
+	return m.reached(func(o operation) string { return o.Input })
+}
+
+// reached returns the shapes that requests, or answers, can hold.
+func (m *model) reached(from func(operation) string) map[string]bool {
 	reached := map[string]bool{}
 	var walk func(string)
 	walk = func(name string) {
@@ -41,12 +46,14 @@ func (m *model) requestShapes() map[string]bool {
 		}
 		reached[name] = true
 		walk(s.Member)
+		walk(s.Key)
+		walk(s.Value)
 		for _, member := range s.Members {
 			walk(member.Shape)
 		}
 	}
 	for _, o := range m.Operations {
-		walk(o.Input)
+		walk(from(o))
 	}
 	return reached
 }
@@ -67,7 +74,7 @@ func (m *model) checked(name string) bool {
 
 func (m *model) validateMember(s *source, member member, used map[string]bool) {
 	checked := m.checked(member.Shape)
-	x, name := "x."+member.Name, lowerFirst(member.Name)
+	x, name := "x."+goName(member.Name), lowerFirst(member.Name)
 	switch {
 	case member.Required && checked:
 		s.p("if %s == nil {\nv.Null(%q)\n} else {", x, name)

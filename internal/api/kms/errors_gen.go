@@ -8,242 +8,242 @@ import (
 
 // AlreadyExistsException is a modeled error, status 400.
 func AlreadyExistsException(format string, args ...any) *api.Error {
-	return api.NewError("AlreadyExistsException", 400, format, args...)
+	return api.ModeledError("AlreadyExistsException", 400, format, args...)
 }
 
 // CloudHsmClusterInUseException is a modeled error, status 400.
 func CloudHsmClusterInUseException(format string, args ...any) *api.Error {
-	return api.NewError("CloudHsmClusterInUseException", 400, format, args...)
+	return api.ModeledError("CloudHsmClusterInUseException", 400, format, args...)
 }
 
 // CloudHsmClusterInvalidConfigurationException is a modeled error, status 400.
 func CloudHsmClusterInvalidConfigurationException(format string, args ...any) *api.Error {
-	return api.NewError("CloudHsmClusterInvalidConfigurationException", 400, format, args...)
+	return api.ModeledError("CloudHsmClusterInvalidConfigurationException", 400, format, args...)
 }
 
 // CloudHsmClusterNotActiveException is a modeled error, status 400.
 func CloudHsmClusterNotActiveException(format string, args ...any) *api.Error {
-	return api.NewError("CloudHsmClusterNotActiveException", 400, format, args...)
+	return api.ModeledError("CloudHsmClusterNotActiveException", 400, format, args...)
 }
 
 // CloudHsmClusterNotFoundException is a modeled error, status 400.
 func CloudHsmClusterNotFoundException(format string, args ...any) *api.Error {
-	return api.NewError("CloudHsmClusterNotFoundException", 400, format, args...)
+	return api.ModeledError("CloudHsmClusterNotFoundException", 400, format, args...)
 }
 
 // CloudHsmClusterNotRelatedException is a modeled error, status 400.
 func CloudHsmClusterNotRelatedException(format string, args ...any) *api.Error {
-	return api.NewError("CloudHsmClusterNotRelatedException", 400, format, args...)
+	return api.ModeledError("CloudHsmClusterNotRelatedException", 400, format, args...)
 }
 
 // ConflictException is a modeled error, status 400.
 func ConflictException(format string, args ...any) *api.Error {
-	return api.NewError("ConflictException", 400, format, args...)
+	return api.ModeledError("ConflictException", 400, format, args...)
 }
 
 // CustomKeyStoreHasCMKsException is a modeled error, status 400.
 func CustomKeyStoreHasCMKsException(format string, args ...any) *api.Error {
-	return api.NewError("CustomKeyStoreHasCMKsException", 400, format, args...)
+	return api.ModeledError("CustomKeyStoreHasCMKsException", 400, format, args...)
 }
 
 // CustomKeyStoreInvalidStateException is a modeled error, status 400.
 func CustomKeyStoreInvalidStateException(format string, args ...any) *api.Error {
-	return api.NewError("CustomKeyStoreInvalidStateException", 400, format, args...)
+	return api.ModeledError("CustomKeyStoreInvalidStateException", 400, format, args...)
 }
 
 // CustomKeyStoreNameInUseException is a modeled error, status 400.
 func CustomKeyStoreNameInUseException(format string, args ...any) *api.Error {
-	return api.NewError("CustomKeyStoreNameInUseException", 400, format, args...)
+	return api.ModeledError("CustomKeyStoreNameInUseException", 400, format, args...)
 }
 
 // CustomKeyStoreNotFoundException is a modeled error, status 400.
 func CustomKeyStoreNotFoundException(format string, args ...any) *api.Error {
-	return api.NewError("CustomKeyStoreNotFoundException", 400, format, args...)
+	return api.ModeledError("CustomKeyStoreNotFoundException", 400, format, args...)
 }
 
 // DependencyTimeoutException is a modeled error, status 500.
 func DependencyTimeoutException(format string, args ...any) *api.Error {
-	return api.NewError("DependencyTimeoutException", 500, format, args...)
+	return api.ModeledError("DependencyTimeoutException", 500, format, args...)
 }
 
 // DisabledException is a modeled error, status 400.
 func DisabledException(format string, args ...any) *api.Error {
-	return api.NewError("DisabledException", 400, format, args...)
+	return api.ModeledError("DisabledException", 400, format, args...)
 }
 
 // DryRunOperationException is a modeled error, status 400.
 func DryRunOperationException(format string, args ...any) *api.Error {
-	return api.NewError("DryRunOperationException", 400, format, args...)
+	return api.ModeledError("DryRunOperationException", 400, format, args...)
 }
 
 // ExpiredImportTokenException is a modeled error, status 400.
 func ExpiredImportTokenException(format string, args ...any) *api.Error {
-	return api.NewError("ExpiredImportTokenException", 400, format, args...)
+	return api.ModeledError("ExpiredImportTokenException", 400, format, args...)
 }
 
 // IncorrectKeyException is a modeled error, status 400.
 func IncorrectKeyException(format string, args ...any) *api.Error {
-	return api.NewError("IncorrectKeyException", 400, format, args...)
+	return api.ModeledError("IncorrectKeyException", 400, format, args...)
 }
 
 // IncorrectKeyMaterialException is a modeled error, status 400.
 func IncorrectKeyMaterialException(format string, args ...any) *api.Error {
-	return api.NewError("IncorrectKeyMaterialException", 400, format, args...)
+	return api.ModeledError("IncorrectKeyMaterialException", 400, format, args...)
 }
 
 // IncorrectTrustAnchorException is a modeled error, status 400.
 func IncorrectTrustAnchorException(format string, args ...any) *api.Error {
-	return api.NewError("IncorrectTrustAnchorException", 400, format, args...)
+	return api.ModeledError("IncorrectTrustAnchorException", 400, format, args...)
 }
 
 // InvalidAliasNameException is a modeled error, status 400.
 func InvalidAliasNameException(format string, args ...any) *api.Error {
-	return api.NewError("InvalidAliasNameException", 400, format, args...)
+	return api.ModeledError("InvalidAliasNameException", 400, format, args...)
 }
 
 // InvalidArnException is a modeled error, status 400.
 func InvalidArnException(format string, args ...any) *api.Error {
-	return api.NewError("InvalidArnException", 400, format, args...)
+	return api.ModeledError("InvalidArnException", 400, format, args...)
 }
 
 // InvalidCiphertextException is a modeled error, status 400.
 func InvalidCiphertextException(format string, args ...any) *api.Error {
-	return api.NewError("InvalidCiphertextException", 400, format, args...)
+	return api.ModeledError("InvalidCiphertextException", 400, format, args...)
 }
 
 // InvalidGrantIdException is a modeled error, status 400.
 func InvalidGrantIdException(format string, args ...any) *api.Error {
-	return api.NewError("InvalidGrantIdException", 400, format, args...)
+	return api.ModeledError("InvalidGrantIdException", 400, format, args...)
 }
 
 // InvalidGrantTokenException is a modeled error, status 400.
 func InvalidGrantTokenException(format string, args ...any) *api.Error {
-	return api.NewError("InvalidGrantTokenException", 400, format, args...)
+	return api.ModeledError("InvalidGrantTokenException", 400, format, args...)
 }
 
 // InvalidImportTokenException is a modeled error, status 400.
 func InvalidImportTokenException(format string, args ...any) *api.Error {
-	return api.NewError("InvalidImportTokenException", 400, format, args...)
+	return api.ModeledError("InvalidImportTokenException", 400, format, args...)
 }
 
 // InvalidKeyUsageException is a modeled error, status 400.
 func InvalidKeyUsageException(format string, args ...any) *api.Error {
-	return api.NewError("InvalidKeyUsageException", 400, format, args...)
+	return api.ModeledError("InvalidKeyUsageException", 400, format, args...)
 }
 
 // InvalidMarkerException is a modeled error, status 400.
 func InvalidMarkerException(format string, args ...any) *api.Error {
-	return api.NewError("InvalidMarkerException", 400, format, args...)
+	return api.ModeledError("InvalidMarkerException", 400, format, args...)
 }
 
 // KMSInternalException is a modeled error, status 500.
 func KMSInternalException(format string, args ...any) *api.Error {
-	return api.NewError("KMSInternalException", 500, format, args...)
+	return api.ModeledError("KMSInternalException", 500, format, args...)
 }
 
 // KMSInvalidMacException is a modeled error, status 400.
 func KMSInvalidMacException(format string, args ...any) *api.Error {
-	return api.NewError("KMSInvalidMacException", 400, format, args...)
+	return api.ModeledError("KMSInvalidMacException", 400, format, args...)
 }
 
 // KMSInvalidSignatureException is a modeled error, status 400.
 func KMSInvalidSignatureException(format string, args ...any) *api.Error {
-	return api.NewError("KMSInvalidSignatureException", 400, format, args...)
+	return api.ModeledError("KMSInvalidSignatureException", 400, format, args...)
 }
 
 // KMSInvalidStateException is a modeled error, status 400.
 func KMSInvalidStateException(format string, args ...any) *api.Error {
-	return api.NewError("KMSInvalidStateException", 400, format, args...)
+	return api.ModeledError("KMSInvalidStateException", 400, format, args...)
 }
 
 // KeyUnavailableException is a modeled error, status 500.
 func KeyUnavailableException(format string, args ...any) *api.Error {
-	return api.NewError("KeyUnavailableException", 500, format, args...)
+	return api.ModeledError("KeyUnavailableException", 500, format, args...)
 }
 
 // LimitExceededException is a modeled error, status 400.
 func LimitExceededException(format string, args ...any) *api.Error {
-	return api.NewError("LimitExceededException", 400, format, args...)
+	return api.ModeledError("LimitExceededException", 400, format, args...)
 }
 
 // MalformedPolicyDocumentException is a modeled error, status 400.
 func MalformedPolicyDocumentException(format string, args ...any) *api.Error {
-	return api.NewError("MalformedPolicyDocumentException", 400, format, args...)
+	return api.ModeledError("MalformedPolicyDocumentException", 400, format, args...)
 }
 
 // NotFoundException is a modeled error, status 400.
 func NotFoundException(format string, args ...any) *api.Error {
-	return api.NewError("NotFoundException", 400, format, args...)
+	return api.ModeledError("NotFoundException", 400, format, args...)
 }
 
 // TagException is a modeled error, status 400.
 func TagException(format string, args ...any) *api.Error {
-	return api.NewError("TagException", 400, format, args...)
+	return api.ModeledError("TagException", 400, format, args...)
 }
 
 // UnsupportedOperationException is a modeled error, status 400.
 func UnsupportedOperationException(format string, args ...any) *api.Error {
-	return api.NewError("UnsupportedOperationException", 400, format, args...)
+	return api.ModeledError("UnsupportedOperationException", 400, format, args...)
 }
 
 // XksKeyAlreadyInUseException is a modeled error, status 400.
 func XksKeyAlreadyInUseException(format string, args ...any) *api.Error {
-	return api.NewError("XksKeyAlreadyInUseException", 400, format, args...)
+	return api.ModeledError("XksKeyAlreadyInUseException", 400, format, args...)
 }
 
 // XksKeyInvalidConfigurationException is a modeled error, status 400.
 func XksKeyInvalidConfigurationException(format string, args ...any) *api.Error {
-	return api.NewError("XksKeyInvalidConfigurationException", 400, format, args...)
+	return api.ModeledError("XksKeyInvalidConfigurationException", 400, format, args...)
 }
 
 // XksKeyNotFoundException is a modeled error, status 400.
 func XksKeyNotFoundException(format string, args ...any) *api.Error {
-	return api.NewError("XksKeyNotFoundException", 400, format, args...)
+	return api.ModeledError("XksKeyNotFoundException", 400, format, args...)
 }
 
 // XksProxyIncorrectAuthenticationCredentialException is a modeled error, status 400.
 func XksProxyIncorrectAuthenticationCredentialException(format string, args ...any) *api.Error {
-	return api.NewError("XksProxyIncorrectAuthenticationCredentialException", 400, format, args...)
+	return api.ModeledError("XksProxyIncorrectAuthenticationCredentialException", 400, format, args...)
 }
 
 // XksProxyInvalidConfigurationException is a modeled error, status 400.
 func XksProxyInvalidConfigurationException(format string, args ...any) *api.Error {
-	return api.NewError("XksProxyInvalidConfigurationException", 400, format, args...)
+	return api.ModeledError("XksProxyInvalidConfigurationException", 400, format, args...)
 }
 
 // XksProxyInvalidResponseException is a modeled error, status 400.
 func XksProxyInvalidResponseException(format string, args ...any) *api.Error {
-	return api.NewError("XksProxyInvalidResponseException", 400, format, args...)
+	return api.ModeledError("XksProxyInvalidResponseException", 400, format, args...)
 }
 
 // XksProxyUriEndpointInUseException is a modeled error, status 400.
 func XksProxyUriEndpointInUseException(format string, args ...any) *api.Error {
-	return api.NewError("XksProxyUriEndpointInUseException", 400, format, args...)
+	return api.ModeledError("XksProxyUriEndpointInUseException", 400, format, args...)
 }
 
 // XksProxyUriInUseException is a modeled error, status 400.
 func XksProxyUriInUseException(format string, args ...any) *api.Error {
-	return api.NewError("XksProxyUriInUseException", 400, format, args...)
+	return api.ModeledError("XksProxyUriInUseException", 400, format, args...)
 }
 
 // XksProxyUriUnreachableException is a modeled error, status 400.
 func XksProxyUriUnreachableException(format string, args ...any) *api.Error {
-	return api.NewError("XksProxyUriUnreachableException", 400, format, args...)
+	return api.ModeledError("XksProxyUriUnreachableException", 400, format, args...)
 }
 
 // XksProxyVpcEndpointServiceInUseException is a modeled error, status 400.
 func XksProxyVpcEndpointServiceInUseException(format string, args ...any) *api.Error {
-	return api.NewError("XksProxyVpcEndpointServiceInUseException", 400, format, args...)
+	return api.ModeledError("XksProxyVpcEndpointServiceInUseException", 400, format, args...)
 }
 
 // XksProxyVpcEndpointServiceInvalidConfigurationException is a modeled error, status 400.
 func XksProxyVpcEndpointServiceInvalidConfigurationException(format string, args ...any) *api.Error {
-	return api.NewError("XksProxyVpcEndpointServiceInvalidConfigurationException", 400, format, args...)
+	return api.ModeledError("XksProxyVpcEndpointServiceInvalidConfigurationException", 400, format, args...)
 }
 
 // XksProxyVpcEndpointServiceNotFoundException is a modeled error, status 400.
 func XksProxyVpcEndpointServiceNotFoundException(format string, args ...any) *api.Error {
-	return api.NewError("XksProxyVpcEndpointServiceNotFoundException", 400, format, args...)
+	return api.ModeledError("XksProxyVpcEndpointServiceNotFoundException", 400, format, args...)
 }
 
 // Errors returns one of each modeled error, without text.

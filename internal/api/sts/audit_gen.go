@@ -2,8 +2,305 @@
 
 package stsapi
 
+import (
+	"github.com/trent-kms/trent/internal/api"
+)
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *AssumeRoleRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.RoleArn != nil {
+		b = append(b, `"roleArn":`...)
+		b = append(api.AppendText(b, *x.RoleArn), ',')
+	}
+	if x.RoleSessionName != nil {
+		b = append(b, `"roleSessionName":`...)
+		b = append(api.AppendText(b, *x.RoleSessionName), ',')
+	}
+	if x.PolicyArns != nil {
+		b = append(b, `"policyArns":`...)
+		b = append(api.AppendList(b, x.PolicyArns, (*PolicyDescriptorType).AppendAudit), ',')
+	}
+	if x.Policy != nil {
+		b = append(b, `"policy":`...)
+		b = append(api.AppendText(b, *x.Policy), ',')
+	}
+	if x.DurationSeconds != nil {
+		b = append(b, `"durationSeconds":`...)
+		b = append(api.AppendInt(b, *x.DurationSeconds), ',')
+	}
+	if x.Tags != nil {
+		b = append(b, `"tags":`...)
+		b = append(api.AppendList(b, x.Tags, (*Tag).AppendAudit), ',')
+	}
+	if x.TransitiveTagKeys != nil {
+		b = append(b, `"transitiveTagKeys":`...)
+		b = append(api.AppendTexts(b, x.TransitiveTagKeys), ',')
+	}
+	if x.ExternalId != nil {
+		b = append(b, `"externalId":`...)
+		b = append(api.AppendText(b, *x.ExternalId), ',')
+	}
+	if x.SerialNumber != nil {
+		b = append(b, `"serialNumber":`...)
+		b = append(api.AppendText(b, *x.SerialNumber), ',')
+	}
+	if x.SourceIdentity != nil {
+		b = append(b, `"sourceIdentity":`...)
+		b = append(api.AppendText(b, *x.SourceIdentity), ',')
+	}
+	if x.ProvidedContexts != nil {
+		b = append(b, `"providedContexts":`...)
+		b = append(api.AppendList(b, x.ProvidedContexts, (*ProvidedContext).AppendAudit), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *AssumeRoleResponse) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Credentials != nil {
+		b = append(b, `"credentials":`...)
+		b = append(x.Credentials.AppendAudit(b), ',')
+	}
+	if x.AssumedRoleUser != nil {
+		b = append(b, `"assumedRoleUser":`...)
+		b = append(x.AssumedRoleUser.AppendAudit(b), ',')
+	}
+	if x.PackedPolicySize != nil {
+		b = append(b, `"packedPolicySize":`...)
+		b = append(api.AppendInt(b, *x.PackedPolicySize), ',')
+	}
+	if x.SourceIdentity != nil {
+		b = append(b, `"sourceIdentity":`...)
+		b = append(api.AppendText(b, *x.SourceIdentity), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *AssumeRoleWithWebIdentityRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.RoleArn != nil {
+		b = append(b, `"roleArn":`...)
+		b = append(api.AppendText(b, *x.RoleArn), ',')
+	}
+	if x.RoleSessionName != nil {
+		b = append(b, `"roleSessionName":`...)
+		b = append(api.AppendText(b, *x.RoleSessionName), ',')
+	}
+	if x.ProviderId != nil {
+		b = append(b, `"providerId":`...)
+		b = append(api.AppendText(b, *x.ProviderId), ',')
+	}
+	if x.PolicyArns != nil {
+		b = append(b, `"policyArns":`...)
+		b = append(api.AppendList(b, x.PolicyArns, (*PolicyDescriptorType).AppendAudit), ',')
+	}
+	if x.Policy != nil {
+		b = append(b, `"policy":`...)
+		b = append(api.AppendText(b, *x.Policy), ',')
+	}
+	if x.DurationSeconds != nil {
+		b = append(b, `"durationSeconds":`...)
+		b = append(api.AppendInt(b, *x.DurationSeconds), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *AssumeRoleWithWebIdentityResponse) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Credentials != nil {
+		b = append(b, `"credentials":`...)
+		b = append(x.Credentials.AppendAudit(b), ',')
+	}
+	if x.SubjectFromWebIdentityToken != nil {
+		b = append(b, `"subjectFromWebIdentityToken":`...)
+		b = append(api.AppendText(b, *x.SubjectFromWebIdentityToken), ',')
+	}
+	if x.AssumedRoleUser != nil {
+		b = append(b, `"assumedRoleUser":`...)
+		b = append(x.AssumedRoleUser.AppendAudit(b), ',')
+	}
+	if x.PackedPolicySize != nil {
+		b = append(b, `"packedPolicySize":`...)
+		b = append(api.AppendInt(b, *x.PackedPolicySize), ',')
+	}
+	if x.Provider != nil {
+		b = append(b, `"provider":`...)
+		b = append(api.AppendText(b, *x.Provider), ',')
+	}
+	if x.Audience != nil {
+		b = append(b, `"audience":`...)
+		b = append(api.AppendText(b, *x.Audience), ',')
+	}
+	if x.SourceIdentity != nil {
+		b = append(b, `"sourceIdentity":`...)
+		b = append(api.AppendText(b, *x.SourceIdentity), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *AssumedRoleUser) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.AssumedRoleId != nil {
+		b = append(b, `"assumedRoleId":`...)
+		b = append(api.AppendText(b, *x.AssumedRoleId), ',')
+	}
+	if x.Arn != nil {
+		b = append(b, `"arn":`...)
+		b = append(api.AppendText(b, *x.Arn), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *Credentials) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.AccessKeyId != nil {
+		b = append(b, `"accessKeyId":`...)
+		b = append(api.AppendText(b, *x.AccessKeyId), ',')
+	}
+	if x.Expiration != nil {
+		b = append(b, `"expiration":`...)
+		b = append(api.AppendAuditTime(b, *x.Expiration), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *FederatedUser) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.FederatedUserId != nil {
+		b = append(b, `"federatedUserId":`...)
+		b = append(api.AppendText(b, *x.FederatedUserId), ',')
+	}
+	if x.Arn != nil {
+		b = append(b, `"arn":`...)
+		b = append(api.AppendText(b, *x.Arn), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *GetAccessKeyInfoRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.AccessKeyId != nil {
+		b = append(b, `"accessKeyId":`...)
+		b = append(api.AppendText(b, *x.AccessKeyId), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*GetAccessKeyInfoResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
 // AppendAudit appends what an audit record may hold of x, or null.
 func (*GetCallerIdentityRequest) AppendAudit(b []byte) []byte { return append(b, "null"...) }
 
 // AppendAudit appends what an audit record may hold of x, or null.
 func (*GetCallerIdentityResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *GetFederationTokenRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Name != nil {
+		b = append(b, `"name":`...)
+		b = append(api.AppendText(b, *x.Name), ',')
+	}
+	if x.Policy != nil {
+		b = append(b, `"policy":`...)
+		b = append(api.AppendText(b, *x.Policy), ',')
+	}
+	if x.PolicyArns != nil {
+		b = append(b, `"policyArns":`...)
+		b = append(api.AppendList(b, x.PolicyArns, (*PolicyDescriptorType).AppendAudit), ',')
+	}
+	if x.DurationSeconds != nil {
+		b = append(b, `"durationSeconds":`...)
+		b = append(api.AppendInt(b, *x.DurationSeconds), ',')
+	}
+	if x.Tags != nil {
+		b = append(b, `"tags":`...)
+		b = append(api.AppendList(b, x.Tags, (*Tag).AppendAudit), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *GetFederationTokenResponse) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Credentials != nil {
+		b = append(b, `"credentials":`...)
+		b = append(x.Credentials.AppendAudit(b), ',')
+	}
+	if x.FederatedUser != nil {
+		b = append(b, `"federatedUser":`...)
+		b = append(x.FederatedUser.AppendAudit(b), ',')
+	}
+	if x.PackedPolicySize != nil {
+		b = append(b, `"packedPolicySize":`...)
+		b = append(api.AppendInt(b, *x.PackedPolicySize), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *GetSessionTokenRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.DurationSeconds != nil {
+		b = append(b, `"durationSeconds":`...)
+		b = append(api.AppendInt(b, *x.DurationSeconds), ',')
+	}
+	if x.SerialNumber != nil {
+		b = append(b, `"serialNumber":`...)
+		b = append(api.AppendText(b, *x.SerialNumber), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *GetSessionTokenResponse) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Credentials != nil {
+		b = append(b, `"credentials":`...)
+		b = append(x.Credentials.AppendAudit(b), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *PolicyDescriptorType) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Arn != nil {
+		b = append(b, `"arn":`...)
+		b = append(api.AppendText(b, *x.Arn), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *ProvidedContext) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.ProviderArn != nil {
+		b = append(b, `"providerArn":`...)
+		b = append(api.AppendText(b, *x.ProviderArn), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *Tag) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Key != nil {
+		b = append(b, `"key":`...)
+		b = append(api.AppendText(b, *x.Key), ',')
+	}
+	if x.Value != nil {
+		b = append(b, `"value":`...)
+		b = append(api.AppendText(b, *x.Value), ',')
+	}
+	return api.EndAudit(b)
+}

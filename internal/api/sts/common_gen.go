@@ -7,6 +7,31 @@ import (
 )
 
 // Common returns what the request shares with those of other operations.
+func (x *AssumeRoleRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *AssumeRoleWithWebIdentityRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *GetAccessKeyInfoRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
 func (x *GetCallerIdentityRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *GetFederationTokenRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *GetSessionTokenRequest) Common() api.Common {
 	return api.Common{}
 }

@@ -7,6 +7,390 @@ import (
 )
 
 // DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *AssumeRoleRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "RoleArn":
+			x.RoleArn = d.Text()
+		case "RoleSessionName":
+			x.RoleSessionName = d.Text()
+		case "PolicyArns":
+			x.PolicyArns = api.DecodeStructs[PolicyDescriptorType](d)
+		case "Policy":
+			x.Policy = d.Text()
+		case "DurationSeconds":
+			x.DurationSeconds = d.Int32()
+		case "Tags":
+			x.Tags = api.DecodeStructs[Tag](d)
+		case "TransitiveTagKeys":
+			x.TransitiveTagKeys = api.DecodeTexts[string](d)
+		case "ExternalId":
+			x.ExternalId = d.Text()
+		case "SerialNumber":
+			x.SerialNumber = d.Text()
+		case "TokenCode":
+			x.TokenCode = d.Text()
+		case "SourceIdentity":
+			x.SourceIdentity = d.Text()
+		case "ProvidedContexts":
+			x.ProvidedContexts = api.DecodeStructs[ProvidedContext](d)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *AssumeRoleRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.RoleArn != nil {
+		b = append(b, `"RoleArn":`...)
+		b = append(api.AppendText(b, *x.RoleArn), ',')
+	}
+	if x.RoleSessionName != nil {
+		b = append(b, `"RoleSessionName":`...)
+		b = append(api.AppendText(b, *x.RoleSessionName), ',')
+	}
+	if x.PolicyArns != nil {
+		b = append(b, `"PolicyArns":`...)
+		b = append(api.AppendList(b, x.PolicyArns, (*PolicyDescriptorType).AppendJSON), ',')
+	}
+	if x.Policy != nil {
+		b = append(b, `"Policy":`...)
+		b = append(api.AppendText(b, *x.Policy), ',')
+	}
+	if x.DurationSeconds != nil {
+		b = append(b, `"DurationSeconds":`...)
+		b = append(api.AppendInt(b, *x.DurationSeconds), ',')
+	}
+	if x.Tags != nil {
+		b = append(b, `"Tags":`...)
+		b = append(api.AppendList(b, x.Tags, (*Tag).AppendJSON), ',')
+	}
+	if x.TransitiveTagKeys != nil {
+		b = append(b, `"TransitiveTagKeys":`...)
+		b = append(api.AppendTexts(b, x.TransitiveTagKeys), ',')
+	}
+	if x.ExternalId != nil {
+		b = append(b, `"ExternalId":`...)
+		b = append(api.AppendText(b, *x.ExternalId), ',')
+	}
+	if x.SerialNumber != nil {
+		b = append(b, `"SerialNumber":`...)
+		b = append(api.AppendText(b, *x.SerialNumber), ',')
+	}
+	if x.TokenCode != nil {
+		b = append(b, `"TokenCode":`...)
+		b = append(api.AppendText(b, *x.TokenCode), ',')
+	}
+	if x.SourceIdentity != nil {
+		b = append(b, `"SourceIdentity":`...)
+		b = append(api.AppendText(b, *x.SourceIdentity), ',')
+	}
+	if x.ProvidedContexts != nil {
+		b = append(b, `"ProvidedContexts":`...)
+		b = append(api.AppendList(b, x.ProvidedContexts, (*ProvidedContext).AppendJSON), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *AssumeRoleResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Credentials":
+			x.Credentials = api.DecodeStruct[Credentials](d)
+		case "AssumedRoleUser":
+			x.AssumedRoleUser = api.DecodeStruct[AssumedRoleUser](d)
+		case "PackedPolicySize":
+			x.PackedPolicySize = d.Int32()
+		case "SourceIdentity":
+			x.SourceIdentity = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *AssumeRoleResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Credentials != nil {
+		b = append(b, `"Credentials":`...)
+		b = append(x.Credentials.AppendJSON(b), ',')
+	}
+	if x.AssumedRoleUser != nil {
+		b = append(b, `"AssumedRoleUser":`...)
+		b = append(x.AssumedRoleUser.AppendJSON(b), ',')
+	}
+	if x.PackedPolicySize != nil {
+		b = append(b, `"PackedPolicySize":`...)
+		b = append(api.AppendInt(b, *x.PackedPolicySize), ',')
+	}
+	if x.SourceIdentity != nil {
+		b = append(b, `"SourceIdentity":`...)
+		b = append(api.AppendText(b, *x.SourceIdentity), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *AssumeRoleWithWebIdentityRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "RoleArn":
+			x.RoleArn = d.Text()
+		case "RoleSessionName":
+			x.RoleSessionName = d.Text()
+		case "WebIdentityToken":
+			x.WebIdentityToken = d.Text()
+		case "ProviderId":
+			x.ProviderId = d.Text()
+		case "PolicyArns":
+			x.PolicyArns = api.DecodeStructs[PolicyDescriptorType](d)
+		case "Policy":
+			x.Policy = d.Text()
+		case "DurationSeconds":
+			x.DurationSeconds = d.Int32()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *AssumeRoleWithWebIdentityRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.RoleArn != nil {
+		b = append(b, `"RoleArn":`...)
+		b = append(api.AppendText(b, *x.RoleArn), ',')
+	}
+	if x.RoleSessionName != nil {
+		b = append(b, `"RoleSessionName":`...)
+		b = append(api.AppendText(b, *x.RoleSessionName), ',')
+	}
+	if x.WebIdentityToken != nil {
+		b = append(b, `"WebIdentityToken":`...)
+		b = append(api.AppendText(b, *x.WebIdentityToken), ',')
+	}
+	if x.ProviderId != nil {
+		b = append(b, `"ProviderId":`...)
+		b = append(api.AppendText(b, *x.ProviderId), ',')
+	}
+	if x.PolicyArns != nil {
+		b = append(b, `"PolicyArns":`...)
+		b = append(api.AppendList(b, x.PolicyArns, (*PolicyDescriptorType).AppendJSON), ',')
+	}
+	if x.Policy != nil {
+		b = append(b, `"Policy":`...)
+		b = append(api.AppendText(b, *x.Policy), ',')
+	}
+	if x.DurationSeconds != nil {
+		b = append(b, `"DurationSeconds":`...)
+		b = append(api.AppendInt(b, *x.DurationSeconds), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *AssumeRoleWithWebIdentityResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Credentials":
+			x.Credentials = api.DecodeStruct[Credentials](d)
+		case "SubjectFromWebIdentityToken":
+			x.SubjectFromWebIdentityToken = d.Text()
+		case "AssumedRoleUser":
+			x.AssumedRoleUser = api.DecodeStruct[AssumedRoleUser](d)
+		case "PackedPolicySize":
+			x.PackedPolicySize = d.Int32()
+		case "Provider":
+			x.Provider = d.Text()
+		case "Audience":
+			x.Audience = d.Text()
+		case "SourceIdentity":
+			x.SourceIdentity = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *AssumeRoleWithWebIdentityResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Credentials != nil {
+		b = append(b, `"Credentials":`...)
+		b = append(x.Credentials.AppendJSON(b), ',')
+	}
+	if x.SubjectFromWebIdentityToken != nil {
+		b = append(b, `"SubjectFromWebIdentityToken":`...)
+		b = append(api.AppendText(b, *x.SubjectFromWebIdentityToken), ',')
+	}
+	if x.AssumedRoleUser != nil {
+		b = append(b, `"AssumedRoleUser":`...)
+		b = append(x.AssumedRoleUser.AppendJSON(b), ',')
+	}
+	if x.PackedPolicySize != nil {
+		b = append(b, `"PackedPolicySize":`...)
+		b = append(api.AppendInt(b, *x.PackedPolicySize), ',')
+	}
+	if x.Provider != nil {
+		b = append(b, `"Provider":`...)
+		b = append(api.AppendText(b, *x.Provider), ',')
+	}
+	if x.Audience != nil {
+		b = append(b, `"Audience":`...)
+		b = append(api.AppendText(b, *x.Audience), ',')
+	}
+	if x.SourceIdentity != nil {
+		b = append(b, `"SourceIdentity":`...)
+		b = append(api.AppendText(b, *x.SourceIdentity), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *AssumedRoleUser) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "AssumedRoleId":
+			x.AssumedRoleId = d.Text()
+		case "Arn":
+			x.Arn = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *AssumedRoleUser) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.AssumedRoleId != nil {
+		b = append(b, `"AssumedRoleId":`...)
+		b = append(api.AppendText(b, *x.AssumedRoleId), ',')
+	}
+	if x.Arn != nil {
+		b = append(b, `"Arn":`...)
+		b = append(api.AppendText(b, *x.Arn), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *Credentials) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "AccessKeyId":
+			x.AccessKeyId = d.Text()
+		case "SecretAccessKey":
+			x.SecretAccessKey = d.Text()
+		case "SessionToken":
+			x.SessionToken = d.Text()
+		case "Expiration":
+			x.Expiration = d.Time()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *Credentials) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.AccessKeyId != nil {
+		b = append(b, `"AccessKeyId":`...)
+		b = append(api.AppendText(b, *x.AccessKeyId), ',')
+	}
+	if x.SecretAccessKey != nil {
+		b = append(b, `"SecretAccessKey":`...)
+		b = append(api.AppendText(b, *x.SecretAccessKey), ',')
+	}
+	if x.SessionToken != nil {
+		b = append(b, `"SessionToken":`...)
+		b = append(api.AppendText(b, *x.SessionToken), ',')
+	}
+	if x.Expiration != nil {
+		b = append(b, `"Expiration":`...)
+		b = append(api.AppendTime(b, *x.Expiration), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *FederatedUser) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "FederatedUserId":
+			x.FederatedUserId = d.Text()
+		case "Arn":
+			x.Arn = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *FederatedUser) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.FederatedUserId != nil {
+		b = append(b, `"FederatedUserId":`...)
+		b = append(api.AppendText(b, *x.FederatedUserId), ',')
+	}
+	if x.Arn != nil {
+		b = append(b, `"Arn":`...)
+		b = append(api.AppendText(b, *x.Arn), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *GetAccessKeyInfoRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "AccessKeyId":
+			x.AccessKeyId = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *GetAccessKeyInfoRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.AccessKeyId != nil {
+		b = append(b, `"AccessKeyId":`...)
+		b = append(api.AppendText(b, *x.AccessKeyId), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *GetAccessKeyInfoResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Account":
+			x.Account = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *GetAccessKeyInfoResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Account != nil {
+		b = append(b, `"Account":`...)
+		b = append(api.AppendText(b, *x.Account), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
 func (*GetCallerIdentityRequest) DecodeJSON(d *api.Decoder) { d.SkipObject() }
 
 // AppendJSON appends x as a JSON object; absent members are left out.
@@ -42,6 +426,220 @@ func (x *GetCallerIdentityResponse) AppendJSON(b []byte) []byte {
 	if x.Arn != nil {
 		b = append(b, `"Arn":`...)
 		b = append(api.AppendText(b, *x.Arn), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *GetFederationTokenRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Name":
+			x.Name = d.Text()
+		case "Policy":
+			x.Policy = d.Text()
+		case "PolicyArns":
+			x.PolicyArns = api.DecodeStructs[PolicyDescriptorType](d)
+		case "DurationSeconds":
+			x.DurationSeconds = d.Int32()
+		case "Tags":
+			x.Tags = api.DecodeStructs[Tag](d)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *GetFederationTokenRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Name != nil {
+		b = append(b, `"Name":`...)
+		b = append(api.AppendText(b, *x.Name), ',')
+	}
+	if x.Policy != nil {
+		b = append(b, `"Policy":`...)
+		b = append(api.AppendText(b, *x.Policy), ',')
+	}
+	if x.PolicyArns != nil {
+		b = append(b, `"PolicyArns":`...)
+		b = append(api.AppendList(b, x.PolicyArns, (*PolicyDescriptorType).AppendJSON), ',')
+	}
+	if x.DurationSeconds != nil {
+		b = append(b, `"DurationSeconds":`...)
+		b = append(api.AppendInt(b, *x.DurationSeconds), ',')
+	}
+	if x.Tags != nil {
+		b = append(b, `"Tags":`...)
+		b = append(api.AppendList(b, x.Tags, (*Tag).AppendJSON), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *GetFederationTokenResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Credentials":
+			x.Credentials = api.DecodeStruct[Credentials](d)
+		case "FederatedUser":
+			x.FederatedUser = api.DecodeStruct[FederatedUser](d)
+		case "PackedPolicySize":
+			x.PackedPolicySize = d.Int32()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *GetFederationTokenResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Credentials != nil {
+		b = append(b, `"Credentials":`...)
+		b = append(x.Credentials.AppendJSON(b), ',')
+	}
+	if x.FederatedUser != nil {
+		b = append(b, `"FederatedUser":`...)
+		b = append(x.FederatedUser.AppendJSON(b), ',')
+	}
+	if x.PackedPolicySize != nil {
+		b = append(b, `"PackedPolicySize":`...)
+		b = append(api.AppendInt(b, *x.PackedPolicySize), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *GetSessionTokenRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "DurationSeconds":
+			x.DurationSeconds = d.Int32()
+		case "SerialNumber":
+			x.SerialNumber = d.Text()
+		case "TokenCode":
+			x.TokenCode = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *GetSessionTokenRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.DurationSeconds != nil {
+		b = append(b, `"DurationSeconds":`...)
+		b = append(api.AppendInt(b, *x.DurationSeconds), ',')
+	}
+	if x.SerialNumber != nil {
+		b = append(b, `"SerialNumber":`...)
+		b = append(api.AppendText(b, *x.SerialNumber), ',')
+	}
+	if x.TokenCode != nil {
+		b = append(b, `"TokenCode":`...)
+		b = append(api.AppendText(b, *x.TokenCode), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *GetSessionTokenResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Credentials":
+			x.Credentials = api.DecodeStruct[Credentials](d)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *GetSessionTokenResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Credentials != nil {
+		b = append(b, `"Credentials":`...)
+		b = append(x.Credentials.AppendJSON(b), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *PolicyDescriptorType) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Arn":
+			x.Arn = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *PolicyDescriptorType) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Arn != nil {
+		b = append(b, `"Arn":`...)
+		b = append(api.AppendText(b, *x.Arn), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ProvidedContext) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "ProviderArn":
+			x.ProviderArn = d.Text()
+		case "ContextAssertion":
+			x.ContextAssertion = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ProvidedContext) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.ProviderArn != nil {
+		b = append(b, `"ProviderArn":`...)
+		b = append(api.AppendText(b, *x.ProviderArn), ',')
+	}
+	if x.ContextAssertion != nil {
+		b = append(b, `"ContextAssertion":`...)
+		b = append(api.AppendText(b, *x.ContextAssertion), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *Tag) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Key":
+			x.Key = d.Text()
+		case "Value":
+			x.Value = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *Tag) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Key != nil {
+		b = append(b, `"Key":`...)
+		b = append(api.AppendText(b, *x.Key), ',')
+	}
+	if x.Value != nil {
+		b = append(b, `"Value":`...)
+		b = append(api.AppendText(b, *x.Value), ',')
 	}
 	return api.EndObject(b)
 }

@@ -16,6 +16,11 @@ const (
 // Operations returns all operations of the model, sorted by name.
 func Operations() []api.OperationInfo {
 	return []api.OperationInfo{
+		{Name: "AssumeRole", Built: true, NewInput: func() api.Input { return new(AssumeRoleRequest) }, NewOutput: func() api.Output { return new(AssumeRoleResponse) }},
+		{Name: "AssumeRoleWithWebIdentity", Built: true, NewInput: func() api.Input { return new(AssumeRoleWithWebIdentityRequest) }, NewOutput: func() api.Output { return new(AssumeRoleWithWebIdentityResponse) }},
+		{Name: "GetAccessKeyInfo", Built: true, NewInput: func() api.Input { return new(GetAccessKeyInfoRequest) }, NewOutput: func() api.Output { return new(GetAccessKeyInfoResponse) }},
 		{Name: "GetCallerIdentity", Built: true, NewInput: func() api.Input { return new(GetCallerIdentityRequest) }, NewOutput: func() api.Output { return new(GetCallerIdentityResponse) }},
+		{Name: "GetFederationToken", Built: true, NewInput: func() api.Input { return new(GetFederationTokenRequest) }, NewOutput: func() api.Output { return new(GetFederationTokenResponse) }},
+		{Name: "GetSessionToken", Built: true, NewInput: func() api.Input { return new(GetSessionTokenRequest) }, NewOutput: func() api.Output { return new(GetSessionTokenResponse) }},
 	}
 }

@@ -5,7 +5,142 @@ package stsapi
 import (
 	"fmt"
 	"log/slog"
+	"time"
 )
+
+// AssumeRoleRequest is the request of AssumeRole.
+type AssumeRoleRequest struct {
+	RoleArn           *string // required; 20 to 2048 characters; of [\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+
+	RoleSessionName   *string // required; 2 to 64 characters; of [\w+=,.@-]*
+	PolicyArns        []PolicyDescriptorType
+	Policy            *string           // at least 1 characters; of [\u0009\u000A\u000D\u0020-\u00FF]+
+	DurationSeconds   *int32            // 900 to 43200
+	Tags              []Tag             // 0 to 50 elements
+	TransitiveTagKeys []string          // 0 to 50 elements
+	ExternalId        *string           // 2 to 1224 characters; of [\w+=,.@:\/-]*
+	SerialNumber      *string           // 9 to 256 characters; of [\w+=/:,.@-]*
+	TokenCode         *string           // 6 to 6 characters; of [\d]*; never in an audit record
+	SourceIdentity    *string           // 2 to 64 characters; of [\w+=,.@-]*
+	ProvidedContexts  []ProvidedContext // 1 to 5 elements
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (AssumeRoleRequest) Format(f fmt.State, _ rune) { fmt.Fprint(f, "stsapi.AssumeRoleRequest") }
+
+// LogValue logs the name of the type alone.
+func (AssumeRoleRequest) LogValue() slog.Value { return slog.StringValue("stsapi.AssumeRoleRequest") }
+
+// AssumeRoleResponse is the response of AssumeRole.
+type AssumeRoleResponse struct {
+	Credentials      *Credentials
+	AssumedRoleUser  *AssumedRoleUser
+	PackedPolicySize *int32
+	SourceIdentity   *string // 2 to 64 characters; of [\w+=,.@-]*
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (AssumeRoleResponse) Format(f fmt.State, _ rune) { fmt.Fprint(f, "stsapi.AssumeRoleResponse") }
+
+// LogValue logs the name of the type alone.
+func (AssumeRoleResponse) LogValue() slog.Value { return slog.StringValue("stsapi.AssumeRoleResponse") }
+
+// AssumeRoleWithWebIdentityRequest is the request of AssumeRoleWithWebIdentity.
+type AssumeRoleWithWebIdentityRequest struct {
+	RoleArn          *string // required; 20 to 2048 characters; of [\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+
+	RoleSessionName  *string // required; 2 to 64 characters; of [\w+=,.@-]*
+	WebIdentityToken *string // required; 4 to 20000 characters; never in an audit record
+	ProviderId       *string // 4 to 2048 characters
+	PolicyArns       []PolicyDescriptorType
+	Policy           *string // 1 to 2048 characters; of [\u0009\u000A\u000D\u0020-\u00FF]+
+	DurationSeconds  *int32  // 900 to 43200
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (AssumeRoleWithWebIdentityRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "stsapi.AssumeRoleWithWebIdentityRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (AssumeRoleWithWebIdentityRequest) LogValue() slog.Value {
+	return slog.StringValue("stsapi.AssumeRoleWithWebIdentityRequest")
+}
+
+// AssumeRoleWithWebIdentityResponse is the response of AssumeRoleWithWebIdentity.
+type AssumeRoleWithWebIdentityResponse struct {
+	Credentials                 *Credentials
+	SubjectFromWebIdentityToken *string // 6 to 255 characters
+	AssumedRoleUser             *AssumedRoleUser
+	PackedPolicySize            *int32
+	Provider                    *string
+	Audience                    *string
+	SourceIdentity              *string // 2 to 64 characters; of [\w+=,.@-]*
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (AssumeRoleWithWebIdentityResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "stsapi.AssumeRoleWithWebIdentityResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (AssumeRoleWithWebIdentityResponse) LogValue() slog.Value {
+	return slog.StringValue("stsapi.AssumeRoleWithWebIdentityResponse")
+}
+
+// AssumedRoleUser is a structure of AWS Security Token Service.
+type AssumedRoleUser struct {
+	AssumedRoleId *string // required; 2 to 193 characters; of [\w+=,.@:-]*
+	Arn           *string // required; 20 to 2048 characters; of [\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+
+}
+
+// Credentials is a structure of AWS Security Token Service.
+type Credentials struct {
+	AccessKeyId     *string    // required; 16 to 128 characters; of [\w]*
+	SecretAccessKey *string    // required; never in an audit record
+	SessionToken    *string    // required; never in an audit record
+	Expiration      *time.Time // required
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (Credentials) Format(f fmt.State, _ rune) { fmt.Fprint(f, "stsapi.Credentials") }
+
+// LogValue logs the name of the type alone.
+func (Credentials) LogValue() slog.Value { return slog.StringValue("stsapi.Credentials") }
+
+// FederatedUser is a structure of AWS Security Token Service.
+type FederatedUser struct {
+	FederatedUserId *string // required; 2 to 193 characters; of [\w+=,.@\:-]*
+	Arn             *string // required; 20 to 2048 characters; of [\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+
+}
+
+// GetAccessKeyInfoRequest is the request of GetAccessKeyInfo.
+type GetAccessKeyInfoRequest struct {
+	AccessKeyId *string // required; 16 to 128 characters; of [\w]*
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (GetAccessKeyInfoRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "stsapi.GetAccessKeyInfoRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (GetAccessKeyInfoRequest) LogValue() slog.Value {
+	return slog.StringValue("stsapi.GetAccessKeyInfoRequest")
+}
+
+// GetAccessKeyInfoResponse is the response of GetAccessKeyInfo.
+type GetAccessKeyInfoResponse struct {
+	Account *string
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (GetAccessKeyInfoResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "stsapi.GetAccessKeyInfoResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (GetAccessKeyInfoResponse) LogValue() slog.Value {
+	return slog.StringValue("stsapi.GetAccessKeyInfoResponse")
+}
 
 // GetCallerIdentityRequest is the request of GetCallerIdentity.
 type GetCallerIdentityRequest struct{}
@@ -24,7 +159,7 @@ func (GetCallerIdentityRequest) LogValue() slog.Value {
 type GetCallerIdentityResponse struct {
 	UserId  *string
 	Account *string
-	Arn     *string
+	Arn     *string // 20 to 2048 characters; of [\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+
 }
 
 // Format prints the name of the type alone: the members may be secrets.
@@ -35,4 +170,95 @@ func (GetCallerIdentityResponse) Format(f fmt.State, _ rune) {
 // LogValue logs the name of the type alone.
 func (GetCallerIdentityResponse) LogValue() slog.Value {
 	return slog.StringValue("stsapi.GetCallerIdentityResponse")
+}
+
+// GetFederationTokenRequest is the request of GetFederationToken.
+type GetFederationTokenRequest struct {
+	Name            *string // required; 2 to 32 characters; of [\w+=,.@-]*
+	Policy          *string // 1 to 2048 characters; of [\u0009\u000A\u000D\u0020-\u00FF]+
+	PolicyArns      []PolicyDescriptorType
+	DurationSeconds *int32 // 900 to 129600
+	Tags            []Tag  // 0 to 50 elements
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (GetFederationTokenRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "stsapi.GetFederationTokenRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (GetFederationTokenRequest) LogValue() slog.Value {
+	return slog.StringValue("stsapi.GetFederationTokenRequest")
+}
+
+// GetFederationTokenResponse is the response of GetFederationToken.
+type GetFederationTokenResponse struct {
+	Credentials      *Credentials
+	FederatedUser    *FederatedUser
+	PackedPolicySize *int32
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (GetFederationTokenResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "stsapi.GetFederationTokenResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (GetFederationTokenResponse) LogValue() slog.Value {
+	return slog.StringValue("stsapi.GetFederationTokenResponse")
+}
+
+// GetSessionTokenRequest is the request of GetSessionToken.
+type GetSessionTokenRequest struct {
+	DurationSeconds *int32  // 900 to 129600
+	SerialNumber    *string // 9 to 256 characters; of [\w+=/:,.@-]*
+	TokenCode       *string // 6 to 6 characters; of [\d]*; never in an audit record
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (GetSessionTokenRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "stsapi.GetSessionTokenRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (GetSessionTokenRequest) LogValue() slog.Value {
+	return slog.StringValue("stsapi.GetSessionTokenRequest")
+}
+
+// GetSessionTokenResponse is the response of GetSessionToken.
+type GetSessionTokenResponse struct {
+	Credentials *Credentials
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (GetSessionTokenResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "stsapi.GetSessionTokenResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (GetSessionTokenResponse) LogValue() slog.Value {
+	return slog.StringValue("stsapi.GetSessionTokenResponse")
+}
+
+// PolicyDescriptorType is a structure of AWS Security Token Service.
+type PolicyDescriptorType struct {
+	Arn *string // 20 to 2048 characters; of [\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+
+}
+
+// ProvidedContext is a structure of AWS Security Token Service.
+type ProvidedContext struct {
+	ProviderArn      *string // 20 to 2048 characters; of [\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+
+	ContextAssertion *string // 4 to 2048 characters; never in an audit record
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ProvidedContext) Format(f fmt.State, _ rune) { fmt.Fprint(f, "stsapi.ProvidedContext") }
+
+// LogValue logs the name of the type alone.
+func (ProvidedContext) LogValue() slog.Value { return slog.StringValue("stsapi.ProvidedContext") }
+
+// Tag is a structure of AWS Security Token Service.
+type Tag struct {
+	Key   *string // required; 1 to 128 characters; of [\p{L}\p{Z}\p{N}_.:/=+\-@]+
+	Value *string // required; 0 to 256 characters; of [\p{L}\p{Z}\p{N}_.:/=+\-@]*
 }

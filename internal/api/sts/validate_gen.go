@@ -7,4 +7,382 @@ import (
 )
 
 // Validate reports every constraint of the model that x breaks.
+func (x *AssumeRoleRequest) Validate(v *api.Violations) {
+	if x.RoleArn == nil {
+		v.Null("roleArn")
+	} else {
+		v.Text("roleArn", *x.RoleArn, 20, 2048)
+		if !matchesarnType(*x.RoleArn) {
+			v.Pattern("roleArn", *x.RoleArn, "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+")
+		}
+	}
+	if x.RoleSessionName == nil {
+		v.Null("roleSessionName")
+	} else {
+		v.Text("roleSessionName", *x.RoleSessionName, 2, 64)
+		if !matchesroleSessionNameType(*x.RoleSessionName) {
+			v.Pattern("roleSessionName", *x.RoleSessionName, "[\\w+=,.@-]*")
+		}
+	}
+	if x.PolicyArns != nil {
+		v.Enter("policyArns")
+		for i := range x.PolicyArns {
+			v.EnterElement(i)
+			x.PolicyArns[i].Validate(v)
+			v.Leave()
+		}
+		v.Leave()
+	}
+	if x.Policy != nil {
+		v.Text("policy", *x.Policy, 1, -1)
+		if !matchesunrestrictedSessionPolicyDocumentType(*x.Policy) {
+			v.Pattern("policy", *x.Policy, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
+		}
+	}
+	if x.DurationSeconds != nil {
+		v.Range("durationSeconds", *x.DurationSeconds, 900, 43200)
+	}
+	if x.Tags != nil {
+		v.Size("tags", len(x.Tags), 0, 50)
+		v.Enter("tags")
+		for i := range x.Tags {
+			v.EnterElement(i)
+			x.Tags[i].Validate(v)
+			v.Leave()
+		}
+		v.Leave()
+	}
+	if x.TransitiveTagKeys != nil {
+		v.Size("transitiveTagKeys", len(x.TransitiveTagKeys), 0, 50)
+		api.Elements(v, "transitiveTagKeys", x.TransitiveTagKeys, func(s string) bool { return api.LengthWithin(s, 1, 128) && matchestagKeyType(s) }, "Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+")
+	}
+	if x.ExternalId != nil {
+		v.Text("externalId", *x.ExternalId, 2, 1224)
+		if !matchesexternalIdType(*x.ExternalId) {
+			v.Pattern("externalId", *x.ExternalId, "[\\w+=,.@:\\/-]*")
+		}
+	}
+	if x.SerialNumber != nil {
+		v.Text("serialNumber", *x.SerialNumber, 9, 256)
+		if !matchesserialNumberType(*x.SerialNumber) {
+			v.Pattern("serialNumber", *x.SerialNumber, "[\\w+=/:,.@-]*")
+		}
+	}
+	if x.TokenCode != nil {
+		v.SecretText("tokenCode", *x.TokenCode, 6, 6)
+		if !matchestokenCodeType(*x.TokenCode) {
+			v.SecretPattern("tokenCode", "[\\d]*")
+		}
+	}
+	if x.SourceIdentity != nil {
+		v.Text("sourceIdentity", *x.SourceIdentity, 2, 64)
+		if !matchessourceIdentityType(*x.SourceIdentity) {
+			v.Pattern("sourceIdentity", *x.SourceIdentity, "[\\w+=,.@-]*")
+		}
+	}
+	if x.ProvidedContexts != nil {
+		v.Size("providedContexts", len(x.ProvidedContexts), 1, 5)
+		v.Enter("providedContexts")
+		for i := range x.ProvidedContexts {
+			v.EnterElement(i)
+			x.ProvidedContexts[i].Validate(v)
+			v.Leave()
+		}
+		v.Leave()
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *AssumeRoleWithWebIdentityRequest) Validate(v *api.Violations) {
+	if x.RoleArn == nil {
+		v.Null("roleArn")
+	} else {
+		v.Text("roleArn", *x.RoleArn, 20, 2048)
+		if !matchesarnType(*x.RoleArn) {
+			v.Pattern("roleArn", *x.RoleArn, "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+")
+		}
+	}
+	if x.RoleSessionName == nil {
+		v.Null("roleSessionName")
+	} else {
+		v.Text("roleSessionName", *x.RoleSessionName, 2, 64)
+		if !matchesroleSessionNameType(*x.RoleSessionName) {
+			v.Pattern("roleSessionName", *x.RoleSessionName, "[\\w+=,.@-]*")
+		}
+	}
+	if x.WebIdentityToken == nil {
+		v.Null("webIdentityToken")
+	} else {
+		v.SecretText("webIdentityToken", *x.WebIdentityToken, 4, 20000)
+	}
+	if x.ProviderId != nil {
+		v.Text("providerId", *x.ProviderId, 4, 2048)
+	}
+	if x.PolicyArns != nil {
+		v.Enter("policyArns")
+		for i := range x.PolicyArns {
+			v.EnterElement(i)
+			x.PolicyArns[i].Validate(v)
+			v.Leave()
+		}
+		v.Leave()
+	}
+	if x.Policy != nil {
+		v.Text("policy", *x.Policy, 1, 2048)
+		if !matchessessionPolicyDocumentType(*x.Policy) {
+			v.Pattern("policy", *x.Policy, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
+		}
+	}
+	if x.DurationSeconds != nil {
+		v.Range("durationSeconds", *x.DurationSeconds, 900, 43200)
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *GetAccessKeyInfoRequest) Validate(v *api.Violations) {
+	if x.AccessKeyId == nil {
+		v.Null("accessKeyId")
+	} else {
+		v.Text("accessKeyId", *x.AccessKeyId, 16, 128)
+		if !matchesaccessKeyIdType(*x.AccessKeyId) {
+			v.Pattern("accessKeyId", *x.AccessKeyId, "[\\w]*")
+		}
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
 func (*GetCallerIdentityRequest) Validate(*api.Violations) {}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *GetFederationTokenRequest) Validate(v *api.Violations) {
+	if x.Name == nil {
+		v.Null("name")
+	} else {
+		v.Text("name", *x.Name, 2, 32)
+		if !matchesuserNameType(*x.Name) {
+			v.Pattern("name", *x.Name, "[\\w+=,.@-]*")
+		}
+	}
+	if x.Policy != nil {
+		v.Text("policy", *x.Policy, 1, 2048)
+		if !matchessessionPolicyDocumentType(*x.Policy) {
+			v.Pattern("policy", *x.Policy, "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
+		}
+	}
+	if x.PolicyArns != nil {
+		v.Enter("policyArns")
+		for i := range x.PolicyArns {
+			v.EnterElement(i)
+			x.PolicyArns[i].Validate(v)
+			v.Leave()
+		}
+		v.Leave()
+	}
+	if x.DurationSeconds != nil {
+		v.Range("durationSeconds", *x.DurationSeconds, 900, 129600)
+	}
+	if x.Tags != nil {
+		v.Size("tags", len(x.Tags), 0, 50)
+		v.Enter("tags")
+		for i := range x.Tags {
+			v.EnterElement(i)
+			x.Tags[i].Validate(v)
+			v.Leave()
+		}
+		v.Leave()
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *GetSessionTokenRequest) Validate(v *api.Violations) {
+	if x.DurationSeconds != nil {
+		v.Range("durationSeconds", *x.DurationSeconds, 900, 129600)
+	}
+	if x.SerialNumber != nil {
+		v.Text("serialNumber", *x.SerialNumber, 9, 256)
+		if !matchesserialNumberType(*x.SerialNumber) {
+			v.Pattern("serialNumber", *x.SerialNumber, "[\\w+=/:,.@-]*")
+		}
+	}
+	if x.TokenCode != nil {
+		v.SecretText("tokenCode", *x.TokenCode, 6, 6)
+		if !matchestokenCodeType(*x.TokenCode) {
+			v.SecretPattern("tokenCode", "[\\d]*")
+		}
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *PolicyDescriptorType) Validate(v *api.Violations) {
+	if x.Arn != nil {
+		v.Text("arn", *x.Arn, 20, 2048)
+		if !matchesarnType(*x.Arn) {
+			v.Pattern("arn", *x.Arn, "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+")
+		}
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *ProvidedContext) Validate(v *api.Violations) {
+	if x.ProviderArn != nil {
+		v.Text("providerArn", *x.ProviderArn, 20, 2048)
+		if !matchesarnType(*x.ProviderArn) {
+			v.Pattern("providerArn", *x.ProviderArn, "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+")
+		}
+	}
+	if x.ContextAssertion != nil {
+		v.SecretText("contextAssertion", *x.ContextAssertion, 4, 2048)
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *Tag) Validate(v *api.Violations) {
+	if x.Key == nil {
+		v.Null("key")
+	} else {
+		v.Text("key", *x.Key, 1, 128)
+		if !matchestagKeyType(*x.Key) {
+			v.Pattern("key", *x.Key, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+")
+		}
+	}
+	if x.Value == nil {
+		v.Null("value")
+	} else {
+		v.Text("value", *x.Value, 0, 256)
+		if !matchestagValueType(*x.Value) {
+			v.Pattern("value", *x.Value, "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*")
+		}
+	}
+}
+
+func matchesaccessKeyIdType(s string) bool {
+	for _, r := range s {
+		switch {
+		case '0' <= r && r <= '9', 'A' <= r && r <= 'Z', r == '_', 'a' <= r && r <= 'z':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func matchesarnType(s string) bool {
+	for _, r := range s {
+		switch {
+		case '\t' <= r && r <= '\n', r == '\r', ' ' <= r && r <= '\ud7ff', '\ue000' <= r && r <= '\ufffd':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+func matchesexternalIdType(s string) bool {
+	for _, r := range s {
+		switch {
+		case '+' <= r && r <= ':', r == '=', '@' <= r && r <= 'Z', r == '_', 'a' <= r && r <= 'z':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func matchesroleSessionNameType(s string) bool {
+	for _, r := range s {
+		switch {
+		case '+' <= r && r <= '.', '0' <= r && r <= '9', r == '=', '@' <= r && r <= 'Z', r == '_', 'a' <= r && r <= 'z':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func matchesserialNumberType(s string) bool {
+	for _, r := range s {
+		switch {
+		case '+' <= r && r <= ':', r == '=', '@' <= r && r <= 'Z', r == '_', 'a' <= r && r <= 'z':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func matchessessionPolicyDocumentType(s string) bool {
+	for _, r := range s {
+		switch {
+		case '\t' <= r && r <= '\n', r == '\r', ' ' <= r && r <= '\u00ff':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+func matchessourceIdentityType(s string) bool {
+	for _, r := range s {
+		switch {
+		case '+' <= r && r <= '.', '0' <= r && r <= '9', r == '=', '@' <= r && r <= 'Z', r == '_', 'a' <= r && r <= 'z':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func matchestagKeyType(s string) bool {
+	for _, r := range s {
+		switch {
+		case r == ' ', r == '+', '-' <= r && r <= ':', r == '=', '@' <= r && r <= 'Z', r == '_', 'a' <= r && r <= 'z', r == '\u00a0', r == '\u00aa', '\u00b2' <= r && r <= '\u00b3', r == '\u00b5', '\u00b9' <= r && r <= '\u00ba', '\u00bc' <= r && r <= '\u00be', '\u00c0' <= r && r <= '\u00d6', '\u00d8' <= r && r <= '\u00f6', '\u00f8' <= r && r <= '\u02c1', '\u02c6' <= r && r <= '\u02d1', '\u02e0' <= r && r <= '\u02e4', r == '\u02ec', r == '\u02ee', '\u0370' <= r && r <= '\u0374', '\u0376' <= r && r <= '\u0377', '\u037a' <= r && r <= '\u037d', r == '\u037f', r == '\u0386', '\u0388' <= r && r <= '\u038a', r == '\u038c', '\u038e' <= r && r <= '\u03a1', '\u03a3' <= r && r <= '\u03f5', '\u03f7' <= r && r <= '\u0481', '\u048a' <= r && r <= '\u052f', '\u0531' <= r && r <= '\u0556', r == '\u0559', '\u0560' <= r && r <= '\u0588', '\u05d0' <= r && r <= '\u05ea', '\u05ef' <= r && r <= '\u05f2', '\u0620' <= r && r <= '\u064a', '\u0660' <= r && r <= '\u0669', '\u066e' <= r && r <= '\u066f', '\u0671' <= r && r <= '\u06d3', r == '\u06d5', '\u06e5' <= r && r <= '\u06e6', '\u06ee' <= r && r <= '\u06fc', r == '\u06ff', r == '\u0710', '\u0712' <= r && r <= '\u072f', '\u074d' <= r && r <= '\u07a5', r == '\u07b1', '\u07c0' <= r && r <= '\u07ea', '\u07f4' <= r && r <= '\u07f5', r == '\u07fa', '\u0800' <= r && r <= '\u0815', r == '\u081a', r == '\u0824', r == '\u0828', '\u0840' <= r && r <= '\u0858', '\u0860' <= r && r <= '\u086a', '\u0870' <= r && r <= '\u0887', '\u0889' <= r && r <= '\u088e', '\u08a0' <= r && r <= '\u08c9', '\u0904' <= r && r <= '\u0939', r == '\u093d', r == '\u0950', '\u0958' <= r && r <= '\u0961', '\u0966' <= r && r <= '\u096f', '\u0971' <= r && r <= '\u0980', '\u0985' <= r && r <= '\u098c', '\u098f' <= r && r <= '\u0990', '\u0993' <= r && r <= '\u09a8', '\u09aa' <= r && r <= '\u09b0', r == '\u09b2', '\u09b6' <= r && r <= '\u09b9', r == '\u09bd', r == '\u09ce', '\u09dc' <= r && r <= '\u09dd', '\u09df' <= r && r <= '\u09e1', '\u09e6' <= r && r <= '\u09f1', '\u09f4' <= r && r <= '\u09f9', r == '\u09fc', '\u0a05' <= r && r <= '\u0a0a', '\u0a0f' <= r && r <= '\u0a10', '\u0a13' <= r && r <= '\u0a28', '\u0a2a' <= r && r <= '\u0a30', '\u0a32' <= r && r <= '\u0a33', '\u0a35' <= r && r <= '\u0a36', '\u0a38' <= r && r <= '\u0a39', '\u0a59' <= r && r <= '\u0a5c', r == '\u0a5e', '\u0a66' <= r && r <= '\u0a6f', '\u0a72' <= r && r <= '\u0a74', '\u0a85' <= r && r <= '\u0a8d', '\u0a8f' <= r && r <= '\u0a91', '\u0a93' <= r && r <= '\u0aa8', '\u0aaa' <= r && r <= '\u0ab0', '\u0ab2' <= r && r <= '\u0ab3', '\u0ab5' <= r && r <= '\u0ab9', r == '\u0abd', r == '\u0ad0', '\u0ae0' <= r && r <= '\u0ae1', '\u0ae6' <= r && r <= '\u0aef', r == '\u0af9', '\u0b05' <= r && r <= '\u0b0c', '\u0b0f' <= r && r <= '\u0b10', '\u0b13' <= r && r <= '\u0b28', '\u0b2a' <= r && r <= '\u0b30', '\u0b32' <= r && r <= '\u0b33', '\u0b35' <= r && r <= '\u0b39', r == '\u0b3d', '\u0b5c' <= r && r <= '\u0b5d', '\u0b5f' <= r && r <= '\u0b61', '\u0b66' <= r && r <= '\u0b6f', '\u0b71' <= r && r <= '\u0b77', r == '\u0b83', '\u0b85' <= r && r <= '\u0b8a', '\u0b8e' <= r && r <= '\u0b90', '\u0b92' <= r && r <= '\u0b95', '\u0b99' <= r && r <= '\u0b9a', r == '\u0b9c', '\u0b9e' <= r && r <= '\u0b9f', '\u0ba3' <= r && r <= '\u0ba4', '\u0ba8' <= r && r <= '\u0baa', '\u0bae' <= r && r <= '\u0bb9', r == '\u0bd0', '\u0be6' <= r && r <= '\u0bf2', '\u0c05' <= r && r <= '\u0c0c', '\u0c0e' <= r && r <= '\u0c10', '\u0c12' <= r && r <= '\u0c28', '\u0c2a' <= r && r <= '\u0c39', r == '\u0c3d', '\u0c58' <= r && r <= '\u0c5a', r == '\u0c5d', '\u0c60' <= r && r <= '\u0c61', '\u0c66' <= r && r <= '\u0c6f', '\u0c78' <= r && r <= '\u0c7e', r == '\u0c80', '\u0c85' <= r && r <= '\u0c8c', '\u0c8e' <= r && r <= '\u0c90', '\u0c92' <= r && r <= '\u0ca8', '\u0caa' <= r && r <= '\u0cb3', '\u0cb5' <= r && r <= '\u0cb9', r == '\u0cbd', '\u0cdd' <= r && r <= '\u0cde', '\u0ce0' <= r && r <= '\u0ce1', '\u0ce6' <= r && r <= '\u0cef', '\u0cf1' <= r && r <= '\u0cf2', '\u0d04' <= r && r <= '\u0d0c', '\u0d0e' <= r && r <= '\u0d10', '\u0d12' <= r && r <= '\u0d3a', r == '\u0d3d', r == '\u0d4e', '\u0d54' <= r && r <= '\u0d56', '\u0d58' <= r && r <= '\u0d61', '\u0d66' <= r && r <= '\u0d78', '\u0d7a' <= r && r <= '\u0d7f', '\u0d85' <= r && r <= '\u0d96', '\u0d9a' <= r && r <= '\u0db1', '\u0db3' <= r && r <= '\u0dbb', r == '\u0dbd', '\u0dc0' <= r && r <= '\u0dc6', '\u0de6' <= r && r <= '\u0def', '\u0e01' <= r && r <= '\u0e30', '\u0e32' <= r && r <= '\u0e33', '\u0e40' <= r && r <= '\u0e46', '\u0e50' <= r && r <= '\u0e59', '\u0e81' <= r && r <= '\u0e82', r == '\u0e84', '\u0e86' <= r && r <= '\u0e8a', '\u0e8c' <= r && r <= '\u0ea3', r == '\u0ea5', '\u0ea7' <= r && r <= '\u0eb0', '\u0eb2' <= r && r <= '\u0eb3', r == '\u0ebd', '\u0ec0' <= r && r <= '\u0ec4', r == '\u0ec6', '\u0ed0' <= r && r <= '\u0ed9', '\u0edc' <= r && r <= '\u0edf', r == '\u0f00', '\u0f20' <= r && r <= '\u0f33', '\u0f40' <= r && r <= '\u0f47', '\u0f49' <= r && r <= '\u0f6c', '\u0f88' <= r && r <= '\u0f8c', '\u1000' <= r && r <= '\u102a', '\u103f' <= r && r <= '\u1049', '\u1050' <= r && r <= '\u1055', '\u105a' <= r && r <= '\u105d', r == '\u1061', '\u1065' <= r && r <= '\u1066', '\u106e' <= r && r <= '\u1070', '\u1075' <= r && r <= '\u1081', r == '\u108e', '\u1090' <= r && r <= '\u1099', '\u10a0' <= r && r <= '\u10c5', r == '\u10c7', r == '\u10cd', '\u10d0' <= r && r <= '\u10fa', '\u10fc' <= r && r <= '\u1248', '\u124a' <= r && r <= '\u124d', '\u1250' <= r && r <= '\u1256', r == '\u1258', '\u125a' <= r && r <= '\u125d', '\u1260' <= r && r <= '\u1288', '\u128a' <= r && r <= '\u128d', '\u1290' <= r && r <= '\u12b0', '\u12b2' <= r && r <= '\u12b5', '\u12b8' <= r && r <= '\u12be', r == '\u12c0', '\u12c2' <= r && r <= '\u12c5', '\u12c8' <= r && r <= '\u12d6', '\u12d8' <= r && r <= '\u1310', '\u1312' <= r && r <= '\u1315', '\u1318' <= r && r <= '\u135a', '\u1369' <= r && r <= '\u137c', '\u1380' <= r && r <= '\u138f', '\u13a0' <= r && r <= '\u13f5', '\u13f8' <= r && r <= '\u13fd', '\u1401' <= r && r <= '\u166c', '\u166f' <= r && r <= '\u169a', '\u16a0' <= r && r <= '\u16ea', '\u16ee' <= r && r <= '\u16f8', '\u1700' <= r && r <= '\u1711', '\u171f' <= r && r <= '\u1731', '\u1740' <= r && r <= '\u1751', '\u1760' <= r && r <= '\u176c', '\u176e' <= r && r <= '\u1770', '\u1780' <= r && r <= '\u17b3', r == '\u17d7', r == '\u17dc', '\u17e0' <= r && r <= '\u17e9', '\u17f0' <= r && r <= '\u17f9', '\u1810' <= r && r <= '\u1819', '\u1820' <= r && r <= '\u1878', '\u1880' <= r && r <= '\u1884', '\u1887' <= r && r <= '\u18a8', r == '\u18aa', '\u18b0' <= r && r <= '\u18f5', '\u1900' <= r && r <= '\u191e', '\u1946' <= r && r <= '\u196d', '\u1970' <= r && r <= '\u1974', '\u1980' <= r && r <= '\u19ab', '\u19b0' <= r && r <= '\u19c9', '\u19d0' <= r && r <= '\u19da', '\u1a00' <= r && r <= '\u1a16', '\u1a20' <= r && r <= '\u1a54', '\u1a80' <= r && r <= '\u1a89', '\u1a90' <= r && r <= '\u1a99', r == '\u1aa7', '\u1b05' <= r && r <= '\u1b33', '\u1b45' <= r && r <= '\u1b4c', '\u1b50' <= r && r <= '\u1b59', '\u1b83' <= r && r <= '\u1ba0', '\u1bae' <= r && r <= '\u1be5', '\u1c00' <= r && r <= '\u1c23', '\u1c40' <= r && r <= '\u1c49', '\u1c4d' <= r && r <= '\u1c7d', '\u1c80' <= r && r <= '\u1c88', '\u1c90' <= r && r <= '\u1cba', '\u1cbd' <= r && r <= '\u1cbf', '\u1ce9' <= r && r <= '\u1cec', '\u1cee' <= r && r <= '\u1cf3', '\u1cf5' <= r && r <= '\u1cf6', r == '\u1cfa', '\u1d00' <= r && r <= '\u1dbf', '\u1e00' <= r && r <= '\u1f15', '\u1f18' <= r && r <= '\u1f1d', '\u1f20' <= r && r <= '\u1f45', '\u1f48' <= r && r <= '\u1f4d', '\u1f50' <= r && r <= '\u1f57', r == '\u1f59', r == '\u1f5b', r == '\u1f5d', '\u1f5f' <= r && r <= '\u1f7d', '\u1f80' <= r && r <= '\u1fb4', '\u1fb6' <= r && r <= '\u1fbc', r == '\u1fbe', '\u1fc2' <= r && r <= '\u1fc4', '\u1fc6' <= r && r <= '\u1fcc', '\u1fd0' <= r && r <= '\u1fd3', '\u1fd6' <= r && r <= '\u1fdb', '\u1fe0' <= r && r <= '\u1fec', '\u1ff2' <= r && r <= '\u1ff4', '\u1ff6' <= r && r <= '\u1ffc', '\u2000' <= r && r <= '\u200a', '\u2028' <= r && r <= '\u2029', r == '\u202f', r == '\u205f', '\u2070' <= r && r <= '\u2071', '\u2074' <= r && r <= '\u2079', '\u207f' <= r && r <= '\u2089', '\u2090' <= r && r <= '\u209c', r == '\u2102', r == '\u2107', '\u210a' <= r && r <= '\u2113', r == '\u2115', '\u2119' <= r && r <= '\u211d', r == '\u2124', r == '\u2126', r == '\u2128', '\u212a' <= r && r <= '\u212d', '\u212f' <= r && r <= '\u2139', '\u213c' <= r && r <= '\u213f', '\u2145' <= r && r <= '\u2149', r == '\u214e', '\u2150' <= r && r <= '\u2189', '\u2460' <= r && r <= '\u249b', '\u24ea' <= r && r <= '\u24ff', '\u2776' <= r && r <= '\u2793', '\u2c00' <= r && r <= '\u2ce4', '\u2ceb' <= r && r <= '\u2cee', '\u2cf2' <= r && r <= '\u2cf3', r == '\u2cfd', '\u2d00' <= r && r <= '\u2d25', r == '\u2d27', r == '\u2d2d', '\u2d30' <= r && r <= '\u2d67', r == '\u2d6f', '\u2d80' <= r && r <= '\u2d96', '\u2da0' <= r && r <= '\u2da6', '\u2da8' <= r && r <= '\u2dae', '\u2db0' <= r && r <= '\u2db6', '\u2db8' <= r && r <= '\u2dbe', '\u2dc0' <= r && r <= '\u2dc6', '\u2dc8' <= r && r <= '\u2dce', '\u2dd0' <= r && r <= '\u2dd6', '\u2dd8' <= r && r <= '\u2dde', r == '\u2e2f', r == '\u3000', '\u3005' <= r && r <= '\u3007', '\u3021' <= r && r <= '\u3029', '\u3031' <= r && r <= '\u3035', '\u3038' <= r && r <= '\u303c', '\u3041' <= r && r <= '\u3096', '\u309d' <= r && r <= '\u309f', '\u30a1' <= r && r <= '\u30fa', '\u30fc' <= r && r <= '\u30ff', '\u3105' <= r && r <= '\u312f', '\u3131' <= r && r <= '\u318e', '\u3192' <= r && r <= '\u3195', '\u31a0' <= r && r <= '\u31bf', '\u31f0' <= r && r <= '\u31ff', '\u3220' <= r && r <= '\u3229', '\u3248' <= r && r <= '\u324f', '\u3251' <= r && r <= '\u325f', '\u3280' <= r && r <= '\u3289', '\u32b1' <= r && r <= '\u32bf', '\u3400' <= r && r <= '\u4dbf', '\u4e00' <= r && r <= '\ua48c', '\ua4d0' <= r && r <= '\ua4fd', '\ua500' <= r && r <= '\ua60c', '\ua610' <= r && r <= '\ua62b', '\ua640' <= r && r <= '\ua66e', '\ua67f' <= r && r <= '\ua69d', '\ua6a0' <= r && r <= '\ua6ef', '\ua717' <= r && r <= '\ua71f', '\ua722' <= r && r <= '\ua788', '\ua78b' <= r && r <= '\ua7ca', '\ua7d0' <= r && r <= '\ua7d1', r == '\ua7d3', '\ua7d5' <= r && r <= '\ua7d9', '\ua7f2' <= r && r <= '\ua801', '\ua803' <= r && r <= '\ua805', '\ua807' <= r && r <= '\ua80a', '\ua80c' <= r && r <= '\ua822', '\ua830' <= r && r <= '\ua835', '\ua840' <= r && r <= '\ua873', '\ua882' <= r && r <= '\ua8b3', '\ua8d0' <= r && r <= '\ua8d9', '\ua8f2' <= r && r <= '\ua8f7', r == '\ua8fb', '\ua8fd' <= r && r <= '\ua8fe', '\ua900' <= r && r <= '\ua925', '\ua930' <= r && r <= '\ua946', '\ua960' <= r && r <= '\ua97c', '\ua984' <= r && r <= '\ua9b2', '\ua9cf' <= r && r <= '\ua9d9', '\ua9e0' <= r && r <= '\ua9e4', '\ua9e6' <= r && r <= '\ua9fe', '\uaa00' <= r && r <= '\uaa28', '\uaa40' <= r && r <= '\uaa42', '\uaa44' <= r && r <= '\uaa4b', '\uaa50' <= r && r <= '\uaa59', '\uaa60' <= r && r <= '\uaa76', r == '\uaa7a', '\uaa7e' <= r && r <= '\uaaaf', r == '\uaab1', '\uaab5' <= r && r <= '\uaab6', '\uaab9' <= r && r <= '\uaabd', r == '\uaac0', r == '\uaac2', '\uaadb' <= r && r <= '\uaadd', '\uaae0' <= r && r <= '\uaaea', '\uaaf2' <= r && r <= '\uaaf4', '\uab01' <= r && r <= '\uab06', '\uab09' <= r && r <= '\uab0e', '\uab11' <= r && r <= '\uab16', '\uab20' <= r && r <= '\uab26', '\uab28' <= r && r <= '\uab2e', '\uab30' <= r && r <= '\uab5a', '\uab5c' <= r && r <= '\uab69', '\uab70' <= r && r <= '\uabe2', '\uabf0' <= r && r <= '\uabf9', '\uac00' <= r && r <= '\ud7a3', '\ud7b0' <= r && r <= '\ud7c6', '\ud7cb' <= r && r <= '\ud7fb', '\uf900' <= r && r <= '\ufa6d', '\ufa70' <= r && r <= '\ufad9', '\ufb00' <= r && r <= '\ufb06', '\ufb13' <= r && r <= '\ufb17', r == '\ufb1d', '\ufb1f' <= r && r <= '\ufb28', '\ufb2a' <= r && r <= '\ufb36', '\ufb38' <= r && r <= '\ufb3c', r == '\ufb3e', '\ufb40' <= r && r <= '\ufb41', '\ufb43' <= r && r <= '\ufb44', '\ufb46' <= r && r <= '\ufbb1', '\ufbd3' <= r && r <= '\ufd3d', '\ufd50' <= r && r <= '\ufd8f', '\ufd92' <= r && r <= '\ufdc7', '\ufdf0' <= r && r <= '\ufdfb', '\ufe70' <= r && r <= '\ufe74', '\ufe76' <= r && r <= '\ufefc', '\uff10' <= r && r <= '\uff19', '\uff21' <= r && r <= '\uff3a', '\uff41' <= r && r <= '\uff5a', '\uff66' <= r && r <= '\uffbe', '\uffc2' <= r && r <= '\uffc7', '\uffca' <= r && r <= '\uffcf', '\uffd2' <= r && r <= '\uffd7', '\uffda' <= r && r <= '\uffdc', '\U00010000' <= r && r <= '\U0001000b', '\U0001000d' <= r && r <= '\U00010026', '\U00010028' <= r && r <= '\U0001003a', '\U0001003c' <= r && r <= '\U0001003d', '\U0001003f' <= r && r <= '\U0001004d', '\U00010050' <= r && r <= '\U0001005d', '\U00010080' <= r && r <= '\U000100fa', '\U00010107' <= r && r <= '\U00010133', '\U00010140' <= r && r <= '\U00010178', '\U0001018a' <= r && r <= '\U0001018b', '\U00010280' <= r && r <= '\U0001029c', '\U000102a0' <= r && r <= '\U000102d0', '\U000102e1' <= r && r <= '\U000102fb', '\U00010300' <= r && r <= '\U00010323', '\U0001032d' <= r && r <= '\U0001034a', '\U00010350' <= r && r <= '\U00010375', '\U00010380' <= r && r <= '\U0001039d', '\U000103a0' <= r && r <= '\U000103c3', '\U000103c8' <= r && r <= '\U000103cf', '\U000103d1' <= r && r <= '\U000103d5', '\U00010400' <= r && r <= '\U0001049d', '\U000104a0' <= r && r <= '\U000104a9', '\U000104b0' <= r && r <= '\U000104d3', '\U000104d8' <= r && r <= '\U000104fb', '\U00010500' <= r && r <= '\U00010527', '\U00010530' <= r && r <= '\U00010563', '\U00010570' <= r && r <= '\U0001057a', '\U0001057c' <= r && r <= '\U0001058a', '\U0001058c' <= r && r <= '\U00010592', '\U00010594' <= r && r <= '\U00010595', '\U00010597' <= r && r <= '\U000105a1', '\U000105a3' <= r && r <= '\U000105b1', '\U000105b3' <= r && r <= '\U000105b9', '\U000105bb' <= r && r <= '\U000105bc', '\U00010600' <= r && r <= '\U00010736', '\U00010740' <= r && r <= '\U00010755', '\U00010760' <= r && r <= '\U00010767', '\U00010780' <= r && r <= '\U00010785', '\U00010787' <= r && r <= '\U000107b0', '\U000107b2' <= r && r <= '\U000107ba', '\U00010800' <= r && r <= '\U00010805', r == '\U00010808', '\U0001080a' <= r && r <= '\U00010835', '\U00010837' <= r && r <= '\U00010838', r == '\U0001083c', '\U0001083f' <= r && r <= '\U00010855', '\U00010858' <= r && r <= '\U00010876', '\U00010879' <= r && r <= '\U0001089e', '\U000108a7' <= r && r <= '\U000108af', '\U000108e0' <= r && r <= '\U000108f2', '\U000108f4' <= r && r <= '\U000108f5', '\U000108fb' <= r && r <= '\U0001091b', '\U00010920' <= r && r <= '\U00010939', '\U00010980' <= r && r <= '\U000109b7', '\U000109bc' <= r && r <= '\U000109cf', '\U000109d2' <= r && r <= '\U00010a00', '\U00010a10' <= r && r <= '\U00010a13', '\U00010a15' <= r && r <= '\U00010a17', '\U00010a19' <= r && r <= '\U00010a35', '\U00010a40' <= r && r <= '\U00010a48', '\U00010a60' <= r && r <= '\U00010a7e', '\U00010a80' <= r && r <= '\U00010a9f', '\U00010ac0' <= r && r <= '\U00010ac7', '\U00010ac9' <= r && r <= '\U00010ae4', '\U00010aeb' <= r && r <= '\U00010aef', '\U00010b00' <= r && r <= '\U00010b35', '\U00010b40' <= r && r <= '\U00010b55', '\U00010b58' <= r && r <= '\U00010b72', '\U00010b78' <= r && r <= '\U00010b91', '\U00010ba9' <= r && r <= '\U00010baf', '\U00010c00' <= r && r <= '\U00010c48', '\U00010c80' <= r && r <= '\U00010cb2', '\U00010cc0' <= r && r <= '\U00010cf2', '\U00010cfa' <= r && r <= '\U00010d23', '\U00010d30' <= r && r <= '\U00010d39', '\U00010e60' <= r && r <= '\U00010e7e', '\U00010e80' <= r && r <= '\U00010ea9', '\U00010eb0' <= r && r <= '\U00010eb1', '\U00010f00' <= r && r <= '\U00010f27', '\U00010f30' <= r && r <= '\U00010f45', '\U00010f51' <= r && r <= '\U00010f54', '\U00010f70' <= r && r <= '\U00010f81', '\U00010fb0' <= r && r <= '\U00010fcb', '\U00010fe0' <= r && r <= '\U00010ff6', '\U00011003' <= r && r <= '\U00011037', '\U00011052' <= r && r <= '\U0001106f', '\U00011071' <= r && r <= '\U00011072', r == '\U00011075', '\U00011083' <= r && r <= '\U000110af', '\U000110d0' <= r && r <= '\U000110e8', '\U000110f0' <= r && r <= '\U000110f9', '\U00011103' <= r && r <= '\U00011126', '\U00011136' <= r && r <= '\U0001113f', r == '\U00011144', r == '\U00011147', '\U00011150' <= r && r <= '\U00011172', r == '\U00011176', '\U00011183' <= r && r <= '\U000111b2', '\U000111c1' <= r && r <= '\U000111c4', '\U000111d0' <= r && r <= '\U000111da', r == '\U000111dc', '\U000111e1' <= r && r <= '\U000111f4', '\U00011200' <= r && r <= '\U00011211', '\U00011213' <= r && r <= '\U0001122b', '\U0001123f' <= r && r <= '\U00011240', '\U00011280' <= r && r <= '\U00011286', r == '\U00011288', '\U0001128a' <= r && r <= '\U0001128d', '\U0001128f' <= r && r <= '\U0001129d', '\U0001129f' <= r && r <= '\U000112a8', '\U000112b0' <= r && r <= '\U000112de', '\U000112f0' <= r && r <= '\U000112f9', '\U00011305' <= r && r <= '\U0001130c', '\U0001130f' <= r && r <= '\U00011310', '\U00011313' <= r && r <= '\U00011328', '\U0001132a' <= r && r <= '\U00011330', '\U00011332' <= r && r <= '\U00011333', '\U00011335' <= r && r <= '\U00011339', r == '\U0001133d', r == '\U00011350', '\U0001135d' <= r && r <= '\U00011361', '\U00011400' <= r && r <= '\U00011434', '\U00011447' <= r && r <= '\U0001144a', '\U00011450' <= r && r <= '\U00011459', '\U0001145f' <= r && r <= '\U00011461', '\U00011480' <= r && r <= '\U000114af', '\U000114c4' <= r && r <= '\U000114c5', r == '\U000114c7', '\U000114d0' <= r && r <= '\U000114d9', '\U00011580' <= r && r <= '\U000115ae', '\U000115d8' <= r && r <= '\U000115db', '\U00011600' <= r && r <= '\U0001162f', r == '\U00011644', '\U00011650' <= r && r <= '\U00011659', '\U00011680' <= r && r <= '\U000116aa', r == '\U000116b8', '\U000116c0' <= r && r <= '\U000116c9', '\U00011700' <= r && r <= '\U0001171a', '\U00011730' <= r && r <= '\U0001173b', '\U00011740' <= r && r <= '\U00011746', '\U00011800' <= r && r <= '\U0001182b', '\U000118a0' <= r && r <= '\U000118f2', '\U000118ff' <= r && r <= '\U00011906', r == '\U00011909', '\U0001190c' <= r && r <= '\U00011913', '\U00011915' <= r && r <= '\U00011916', '\U00011918' <= r && r <= '\U0001192f', r == '\U0001193f', r == '\U00011941', '\U00011950' <= r && r <= '\U00011959', '\U000119a0' <= r && r <= '\U000119a7', '\U000119aa' <= r && r <= '\U000119d0', r == '\U000119e1', r == '\U000119e3', r == '\U00011a00', '\U00011a0b' <= r && r <= '\U00011a32', r == '\U00011a3a', r == '\U00011a50', '\U00011a5c' <= r && r <= '\U00011a89', r == '\U00011a9d', '\U00011ab0' <= r && r <= '\U00011af8', '\U00011c00' <= r && r <= '\U00011c08', '\U00011c0a' <= r && r <= '\U00011c2e', r == '\U00011c40', '\U00011c50' <= r && r <= '\U00011c6c', '\U00011c72' <= r && r <= '\U00011c8f', '\U00011d00' <= r && r <= '\U00011d06', '\U00011d08' <= r && r <= '\U00011d09', '\U00011d0b' <= r && r <= '\U00011d30', r == '\U00011d46', '\U00011d50' <= r && r <= '\U00011d59', '\U00011d60' <= r && r <= '\U00011d65', '\U00011d67' <= r && r <= '\U00011d68', '\U00011d6a' <= r && r <= '\U00011d89', r == '\U00011d98', '\U00011da0' <= r && r <= '\U00011da9', '\U00011ee0' <= r && r <= '\U00011ef2', r == '\U00011f02', '\U00011f04' <= r && r <= '\U00011f10', '\U00011f12' <= r && r <= '\U00011f33', '\U00011f50' <= r && r <= '\U00011f59', r == '\U00011fb0', '\U00011fc0' <= r && r <= '\U00011fd4', '\U00012000' <= r && r <= '\U00012399', '\U00012400' <= r && r <= '\U0001246e', '\U00012480' <= r && r <= '\U00012543', '\U00012f90' <= r && r <= '\U00012ff0', '\U00013000' <= r && r <= '\U0001342f', '\U00013441' <= r && r <= '\U00013446', '\U00014400' <= r && r <= '\U00014646', '\U00016800' <= r && r <= '\U00016a38', '\U00016a40' <= r && r <= '\U00016a5e', '\U00016a60' <= r && r <= '\U00016a69', '\U00016a70' <= r && r <= '\U00016abe', '\U00016ac0' <= r && r <= '\U00016ac9', '\U00016ad0' <= r && r <= '\U00016aed', '\U00016b00' <= r && r <= '\U00016b2f', '\U00016b40' <= r && r <= '\U00016b43', '\U00016b50' <= r && r <= '\U00016b59', '\U00016b5b' <= r && r <= '\U00016b61', '\U00016b63' <= r && r <= '\U00016b77', '\U00016b7d' <= r && r <= '\U00016b8f', '\U00016e40' <= r && r <= '\U00016e96', '\U00016f00' <= r && r <= '\U00016f4a', r == '\U00016f50', '\U00016f93' <= r && r <= '\U00016f9f', '\U00016fe0' <= r && r <= '\U00016fe1', r == '\U00016fe3', '\U00017000' <= r && r <= '\U000187f7', '\U00018800' <= r && r <= '\U00018cd5', '\U00018d00' <= r && r <= '\U00018d08', '\U0001aff0' <= r && r <= '\U0001aff3', '\U0001aff5' <= r && r <= '\U0001affb', '\U0001affd' <= r && r <= '\U0001affe', '\U0001b000' <= r && r <= '\U0001b122', r == '\U0001b132', '\U0001b150' <= r && r <= '\U0001b152', r == '\U0001b155', '\U0001b164' <= r && r <= '\U0001b167', '\U0001b170' <= r && r <= '\U0001b2fb', '\U0001bc00' <= r && r <= '\U0001bc6a', '\U0001bc70' <= r && r <= '\U0001bc7c', '\U0001bc80' <= r && r <= '\U0001bc88', '\U0001bc90' <= r && r <= '\U0001bc99', '\U0001d2c0' <= r && r <= '\U0001d2d3', '\U0001d2e0' <= r && r <= '\U0001d2f3', '\U0001d360' <= r && r <= '\U0001d378', '\U0001d400' <= r && r <= '\U0001d454', '\U0001d456' <= r && r <= '\U0001d49c', '\U0001d49e' <= r && r <= '\U0001d49f', r == '\U0001d4a2', '\U0001d4a5' <= r && r <= '\U0001d4a6', '\U0001d4a9' <= r && r <= '\U0001d4ac', '\U0001d4ae' <= r && r <= '\U0001d4b9', r == '\U0001d4bb', '\U0001d4bd' <= r && r <= '\U0001d4c3', '\U0001d4c5' <= r && r <= '\U0001d505', '\U0001d507' <= r && r <= '\U0001d50a', '\U0001d50d' <= r && r <= '\U0001d514', '\U0001d516' <= r && r <= '\U0001d51c', '\U0001d51e' <= r && r <= '\U0001d539', '\U0001d53b' <= r && r <= '\U0001d53e', '\U0001d540' <= r && r <= '\U0001d544', r == '\U0001d546', '\U0001d54a' <= r && r <= '\U0001d550', '\U0001d552' <= r && r <= '\U0001d6a5', '\U0001d6a8' <= r && r <= '\U0001d6c0', '\U0001d6c2' <= r && r <= '\U0001d6da', '\U0001d6dc' <= r && r <= '\U0001d6fa', '\U0001d6fc' <= r && r <= '\U0001d714', '\U0001d716' <= r && r <= '\U0001d734', '\U0001d736' <= r && r <= '\U0001d74e', '\U0001d750' <= r && r <= '\U0001d76e', '\U0001d770' <= r && r <= '\U0001d788', '\U0001d78a' <= r && r <= '\U0001d7a8', '\U0001d7aa' <= r && r <= '\U0001d7c2', '\U0001d7c4' <= r && r <= '\U0001d7cb', '\U0001d7ce' <= r && r <= '\U0001d7ff', '\U0001df00' <= r && r <= '\U0001df1e', '\U0001df25' <= r && r <= '\U0001df2a', '\U0001e030' <= r && r <= '\U0001e06d', '\U0001e100' <= r && r <= '\U0001e12c', '\U0001e137' <= r && r <= '\U0001e13d', '\U0001e140' <= r && r <= '\U0001e149', r == '\U0001e14e', '\U0001e290' <= r && r <= '\U0001e2ad', '\U0001e2c0' <= r && r <= '\U0001e2eb', '\U0001e2f0' <= r && r <= '\U0001e2f9', '\U0001e4d0' <= r && r <= '\U0001e4eb', '\U0001e4f0' <= r && r <= '\U0001e4f9', '\U0001e7e0' <= r && r <= '\U0001e7e6', '\U0001e7e8' <= r && r <= '\U0001e7eb', '\U0001e7ed' <= r && r <= '\U0001e7ee', '\U0001e7f0' <= r && r <= '\U0001e7fe', '\U0001e800' <= r && r <= '\U0001e8c4', '\U0001e8c7' <= r && r <= '\U0001e8cf', '\U0001e900' <= r && r <= '\U0001e943', r == '\U0001e94b', '\U0001e950' <= r && r <= '\U0001e959', '\U0001ec71' <= r && r <= '\U0001ecab', '\U0001ecad' <= r && r <= '\U0001ecaf', '\U0001ecb1' <= r && r <= '\U0001ecb4', '\U0001ed01' <= r && r <= '\U0001ed2d', '\U0001ed2f' <= r && r <= '\U0001ed3d', '\U0001ee00' <= r && r <= '\U0001ee03', '\U0001ee05' <= r && r <= '\U0001ee1f', '\U0001ee21' <= r && r <= '\U0001ee22', r == '\U0001ee24', r == '\U0001ee27', '\U0001ee29' <= r && r <= '\U0001ee32', '\U0001ee34' <= r && r <= '\U0001ee37', r == '\U0001ee39', r == '\U0001ee3b', r == '\U0001ee42', r == '\U0001ee47', r == '\U0001ee49', r == '\U0001ee4b', '\U0001ee4d' <= r && r <= '\U0001ee4f', '\U0001ee51' <= r && r <= '\U0001ee52', r == '\U0001ee54', r == '\U0001ee57', r == '\U0001ee59', r == '\U0001ee5b', r == '\U0001ee5d', r == '\U0001ee5f', '\U0001ee61' <= r && r <= '\U0001ee62', r == '\U0001ee64', '\U0001ee67' <= r && r <= '\U0001ee6a', '\U0001ee6c' <= r && r <= '\U0001ee72', '\U0001ee74' <= r && r <= '\U0001ee77', '\U0001ee79' <= r && r <= '\U0001ee7c', r == '\U0001ee7e', '\U0001ee80' <= r && r <= '\U0001ee89', '\U0001ee8b' <= r && r <= '\U0001ee9b', '\U0001eea1' <= r && r <= '\U0001eea3', '\U0001eea5' <= r && r <= '\U0001eea9', '\U0001eeab' <= r && r <= '\U0001eebb', '\U0001f100' <= r && r <= '\U0001f10c', '\U0001fbf0' <= r && r <= '\U0001fbf9', '\U00020000' <= r && r <= '\U0002a6df', '\U0002a700' <= r && r <= '\U0002b739', '\U0002b740' <= r && r <= '\U0002b81d', '\U0002b820' <= r && r <= '\U0002cea1', '\U0002ceb0' <= r && r <= '\U0002ebe0', '\U0002f800' <= r && r <= '\U0002fa1d', '\U00030000' <= r && r <= '\U0003134a', '\U00031350' <= r && r <= '\U000323af':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+func matchestagValueType(s string) bool {
+	for _, r := range s {
+		switch {
+		case r == ' ', r == '+', '-' <= r && r <= ':', r == '=', '@' <= r && r <= 'Z', r == '_', 'a' <= r && r <= 'z', r == '\u00a0', r == '\u00aa', '\u00b2' <= r && r <= '\u00b3', r == '\u00b5', '\u00b9' <= r && r <= '\u00ba', '\u00bc' <= r && r <= '\u00be', '\u00c0' <= r && r <= '\u00d6', '\u00d8' <= r && r <= '\u00f6', '\u00f8' <= r && r <= '\u02c1', '\u02c6' <= r && r <= '\u02d1', '\u02e0' <= r && r <= '\u02e4', r == '\u02ec', r == '\u02ee', '\u0370' <= r && r <= '\u0374', '\u0376' <= r && r <= '\u0377', '\u037a' <= r && r <= '\u037d', r == '\u037f', r == '\u0386', '\u0388' <= r && r <= '\u038a', r == '\u038c', '\u038e' <= r && r <= '\u03a1', '\u03a3' <= r && r <= '\u03f5', '\u03f7' <= r && r <= '\u0481', '\u048a' <= r && r <= '\u052f', '\u0531' <= r && r <= '\u0556', r == '\u0559', '\u0560' <= r && r <= '\u0588', '\u05d0' <= r && r <= '\u05ea', '\u05ef' <= r && r <= '\u05f2', '\u0620' <= r && r <= '\u064a', '\u0660' <= r && r <= '\u0669', '\u066e' <= r && r <= '\u066f', '\u0671' <= r && r <= '\u06d3', r == '\u06d5', '\u06e5' <= r && r <= '\u06e6', '\u06ee' <= r && r <= '\u06fc', r == '\u06ff', r == '\u0710', '\u0712' <= r && r <= '\u072f', '\u074d' <= r && r <= '\u07a5', r == '\u07b1', '\u07c0' <= r && r <= '\u07ea', '\u07f4' <= r && r <= '\u07f5', r == '\u07fa', '\u0800' <= r && r <= '\u0815', r == '\u081a', r == '\u0824', r == '\u0828', '\u0840' <= r && r <= '\u0858', '\u0860' <= r && r <= '\u086a', '\u0870' <= r && r <= '\u0887', '\u0889' <= r && r <= '\u088e', '\u08a0' <= r && r <= '\u08c9', '\u0904' <= r && r <= '\u0939', r == '\u093d', r == '\u0950', '\u0958' <= r && r <= '\u0961', '\u0966' <= r && r <= '\u096f', '\u0971' <= r && r <= '\u0980', '\u0985' <= r && r <= '\u098c', '\u098f' <= r && r <= '\u0990', '\u0993' <= r && r <= '\u09a8', '\u09aa' <= r && r <= '\u09b0', r == '\u09b2', '\u09b6' <= r && r <= '\u09b9', r == '\u09bd', r == '\u09ce', '\u09dc' <= r && r <= '\u09dd', '\u09df' <= r && r <= '\u09e1', '\u09e6' <= r && r <= '\u09f1', '\u09f4' <= r && r <= '\u09f9', r == '\u09fc', '\u0a05' <= r && r <= '\u0a0a', '\u0a0f' <= r && r <= '\u0a10', '\u0a13' <= r && r <= '\u0a28', '\u0a2a' <= r && r <= '\u0a30', '\u0a32' <= r && r <= '\u0a33', '\u0a35' <= r && r <= '\u0a36', '\u0a38' <= r && r <= '\u0a39', '\u0a59' <= r && r <= '\u0a5c', r == '\u0a5e', '\u0a66' <= r && r <= '\u0a6f', '\u0a72' <= r && r <= '\u0a74', '\u0a85' <= r && r <= '\u0a8d', '\u0a8f' <= r && r <= '\u0a91', '\u0a93' <= r && r <= '\u0aa8', '\u0aaa' <= r && r <= '\u0ab0', '\u0ab2' <= r && r <= '\u0ab3', '\u0ab5' <= r && r <= '\u0ab9', r == '\u0abd', r == '\u0ad0', '\u0ae0' <= r && r <= '\u0ae1', '\u0ae6' <= r && r <= '\u0aef', r == '\u0af9', '\u0b05' <= r && r <= '\u0b0c', '\u0b0f' <= r && r <= '\u0b10', '\u0b13' <= r && r <= '\u0b28', '\u0b2a' <= r && r <= '\u0b30', '\u0b32' <= r && r <= '\u0b33', '\u0b35' <= r && r <= '\u0b39', r == '\u0b3d', '\u0b5c' <= r && r <= '\u0b5d', '\u0b5f' <= r && r <= '\u0b61', '\u0b66' <= r && r <= '\u0b6f', '\u0b71' <= r && r <= '\u0b77', r == '\u0b83', '\u0b85' <= r && r <= '\u0b8a', '\u0b8e' <= r && r <= '\u0b90', '\u0b92' <= r && r <= '\u0b95', '\u0b99' <= r && r <= '\u0b9a', r == '\u0b9c', '\u0b9e' <= r && r <= '\u0b9f', '\u0ba3' <= r && r <= '\u0ba4', '\u0ba8' <= r && r <= '\u0baa', '\u0bae' <= r && r <= '\u0bb9', r == '\u0bd0', '\u0be6' <= r && r <= '\u0bf2', '\u0c05' <= r && r <= '\u0c0c', '\u0c0e' <= r && r <= '\u0c10', '\u0c12' <= r && r <= '\u0c28', '\u0c2a' <= r && r <= '\u0c39', r == '\u0c3d', '\u0c58' <= r && r <= '\u0c5a', r == '\u0c5d', '\u0c60' <= r && r <= '\u0c61', '\u0c66' <= r && r <= '\u0c6f', '\u0c78' <= r && r <= '\u0c7e', r == '\u0c80', '\u0c85' <= r && r <= '\u0c8c', '\u0c8e' <= r && r <= '\u0c90', '\u0c92' <= r && r <= '\u0ca8', '\u0caa' <= r && r <= '\u0cb3', '\u0cb5' <= r && r <= '\u0cb9', r == '\u0cbd', '\u0cdd' <= r && r <= '\u0cde', '\u0ce0' <= r && r <= '\u0ce1', '\u0ce6' <= r && r <= '\u0cef', '\u0cf1' <= r && r <= '\u0cf2', '\u0d04' <= r && r <= '\u0d0c', '\u0d0e' <= r && r <= '\u0d10', '\u0d12' <= r && r <= '\u0d3a', r == '\u0d3d', r == '\u0d4e', '\u0d54' <= r && r <= '\u0d56', '\u0d58' <= r && r <= '\u0d61', '\u0d66' <= r && r <= '\u0d78', '\u0d7a' <= r && r <= '\u0d7f', '\u0d85' <= r && r <= '\u0d96', '\u0d9a' <= r && r <= '\u0db1', '\u0db3' <= r && r <= '\u0dbb', r == '\u0dbd', '\u0dc0' <= r && r <= '\u0dc6', '\u0de6' <= r && r <= '\u0def', '\u0e01' <= r && r <= '\u0e30', '\u0e32' <= r && r <= '\u0e33', '\u0e40' <= r && r <= '\u0e46', '\u0e50' <= r && r <= '\u0e59', '\u0e81' <= r && r <= '\u0e82', r == '\u0e84', '\u0e86' <= r && r <= '\u0e8a', '\u0e8c' <= r && r <= '\u0ea3', r == '\u0ea5', '\u0ea7' <= r && r <= '\u0eb0', '\u0eb2' <= r && r <= '\u0eb3', r == '\u0ebd', '\u0ec0' <= r && r <= '\u0ec4', r == '\u0ec6', '\u0ed0' <= r && r <= '\u0ed9', '\u0edc' <= r && r <= '\u0edf', r == '\u0f00', '\u0f20' <= r && r <= '\u0f33', '\u0f40' <= r && r <= '\u0f47', '\u0f49' <= r && r <= '\u0f6c', '\u0f88' <= r && r <= '\u0f8c', '\u1000' <= r && r <= '\u102a', '\u103f' <= r && r <= '\u1049', '\u1050' <= r && r <= '\u1055', '\u105a' <= r && r <= '\u105d', r == '\u1061', '\u1065' <= r && r <= '\u1066', '\u106e' <= r && r <= '\u1070', '\u1075' <= r && r <= '\u1081', r == '\u108e', '\u1090' <= r && r <= '\u1099', '\u10a0' <= r && r <= '\u10c5', r == '\u10c7', r == '\u10cd', '\u10d0' <= r && r <= '\u10fa', '\u10fc' <= r && r <= '\u1248', '\u124a' <= r && r <= '\u124d', '\u1250' <= r && r <= '\u1256', r == '\u1258', '\u125a' <= r && r <= '\u125d', '\u1260' <= r && r <= '\u1288', '\u128a' <= r && r <= '\u128d', '\u1290' <= r && r <= '\u12b0', '\u12b2' <= r && r <= '\u12b5', '\u12b8' <= r && r <= '\u12be', r == '\u12c0', '\u12c2' <= r && r <= '\u12c5', '\u12c8' <= r && r <= '\u12d6', '\u12d8' <= r && r <= '\u1310', '\u1312' <= r && r <= '\u1315', '\u1318' <= r && r <= '\u135a', '\u1369' <= r && r <= '\u137c', '\u1380' <= r && r <= '\u138f', '\u13a0' <= r && r <= '\u13f5', '\u13f8' <= r && r <= '\u13fd', '\u1401' <= r && r <= '\u166c', '\u166f' <= r && r <= '\u169a', '\u16a0' <= r && r <= '\u16ea', '\u16ee' <= r && r <= '\u16f8', '\u1700' <= r && r <= '\u1711', '\u171f' <= r && r <= '\u1731', '\u1740' <= r && r <= '\u1751', '\u1760' <= r && r <= '\u176c', '\u176e' <= r && r <= '\u1770', '\u1780' <= r && r <= '\u17b3', r == '\u17d7', r == '\u17dc', '\u17e0' <= r && r <= '\u17e9', '\u17f0' <= r && r <= '\u17f9', '\u1810' <= r && r <= '\u1819', '\u1820' <= r && r <= '\u1878', '\u1880' <= r && r <= '\u1884', '\u1887' <= r && r <= '\u18a8', r == '\u18aa', '\u18b0' <= r && r <= '\u18f5', '\u1900' <= r && r <= '\u191e', '\u1946' <= r && r <= '\u196d', '\u1970' <= r && r <= '\u1974', '\u1980' <= r && r <= '\u19ab', '\u19b0' <= r && r <= '\u19c9', '\u19d0' <= r && r <= '\u19da', '\u1a00' <= r && r <= '\u1a16', '\u1a20' <= r && r <= '\u1a54', '\u1a80' <= r && r <= '\u1a89', '\u1a90' <= r && r <= '\u1a99', r == '\u1aa7', '\u1b05' <= r && r <= '\u1b33', '\u1b45' <= r && r <= '\u1b4c', '\u1b50' <= r && r <= '\u1b59', '\u1b83' <= r && r <= '\u1ba0', '\u1bae' <= r && r <= '\u1be5', '\u1c00' <= r && r <= '\u1c23', '\u1c40' <= r && r <= '\u1c49', '\u1c4d' <= r && r <= '\u1c7d', '\u1c80' <= r && r <= '\u1c88', '\u1c90' <= r && r <= '\u1cba', '\u1cbd' <= r && r <= '\u1cbf', '\u1ce9' <= r && r <= '\u1cec', '\u1cee' <= r && r <= '\u1cf3', '\u1cf5' <= r && r <= '\u1cf6', r == '\u1cfa', '\u1d00' <= r && r <= '\u1dbf', '\u1e00' <= r && r <= '\u1f15', '\u1f18' <= r && r <= '\u1f1d', '\u1f20' <= r && r <= '\u1f45', '\u1f48' <= r && r <= '\u1f4d', '\u1f50' <= r && r <= '\u1f57', r == '\u1f59', r == '\u1f5b', r == '\u1f5d', '\u1f5f' <= r && r <= '\u1f7d', '\u1f80' <= r && r <= '\u1fb4', '\u1fb6' <= r && r <= '\u1fbc', r == '\u1fbe', '\u1fc2' <= r && r <= '\u1fc4', '\u1fc6' <= r && r <= '\u1fcc', '\u1fd0' <= r && r <= '\u1fd3', '\u1fd6' <= r && r <= '\u1fdb', '\u1fe0' <= r && r <= '\u1fec', '\u1ff2' <= r && r <= '\u1ff4', '\u1ff6' <= r && r <= '\u1ffc', '\u2000' <= r && r <= '\u200a', '\u2028' <= r && r <= '\u2029', r == '\u202f', r == '\u205f', '\u2070' <= r && r <= '\u2071', '\u2074' <= r && r <= '\u2079', '\u207f' <= r && r <= '\u2089', '\u2090' <= r && r <= '\u209c', r == '\u2102', r == '\u2107', '\u210a' <= r && r <= '\u2113', r == '\u2115', '\u2119' <= r && r <= '\u211d', r == '\u2124', r == '\u2126', r == '\u2128', '\u212a' <= r && r <= '\u212d', '\u212f' <= r && r <= '\u2139', '\u213c' <= r && r <= '\u213f', '\u2145' <= r && r <= '\u2149', r == '\u214e', '\u2150' <= r && r <= '\u2189', '\u2460' <= r && r <= '\u249b', '\u24ea' <= r && r <= '\u24ff', '\u2776' <= r && r <= '\u2793', '\u2c00' <= r && r <= '\u2ce4', '\u2ceb' <= r && r <= '\u2cee', '\u2cf2' <= r && r <= '\u2cf3', r == '\u2cfd', '\u2d00' <= r && r <= '\u2d25', r == '\u2d27', r == '\u2d2d', '\u2d30' <= r && r <= '\u2d67', r == '\u2d6f', '\u2d80' <= r && r <= '\u2d96', '\u2da0' <= r && r <= '\u2da6', '\u2da8' <= r && r <= '\u2dae', '\u2db0' <= r && r <= '\u2db6', '\u2db8' <= r && r <= '\u2dbe', '\u2dc0' <= r && r <= '\u2dc6', '\u2dc8' <= r && r <= '\u2dce', '\u2dd0' <= r && r <= '\u2dd6', '\u2dd8' <= r && r <= '\u2dde', r == '\u2e2f', r == '\u3000', '\u3005' <= r && r <= '\u3007', '\u3021' <= r && r <= '\u3029', '\u3031' <= r && r <= '\u3035', '\u3038' <= r && r <= '\u303c', '\u3041' <= r && r <= '\u3096', '\u309d' <= r && r <= '\u309f', '\u30a1' <= r && r <= '\u30fa', '\u30fc' <= r && r <= '\u30ff', '\u3105' <= r && r <= '\u312f', '\u3131' <= r && r <= '\u318e', '\u3192' <= r && r <= '\u3195', '\u31a0' <= r && r <= '\u31bf', '\u31f0' <= r && r <= '\u31ff', '\u3220' <= r && r <= '\u3229', '\u3248' <= r && r <= '\u324f', '\u3251' <= r && r <= '\u325f', '\u3280' <= r && r <= '\u3289', '\u32b1' <= r && r <= '\u32bf', '\u3400' <= r && r <= '\u4dbf', '\u4e00' <= r && r <= '\ua48c', '\ua4d0' <= r && r <= '\ua4fd', '\ua500' <= r && r <= '\ua60c', '\ua610' <= r && r <= '\ua62b', '\ua640' <= r && r <= '\ua66e', '\ua67f' <= r && r <= '\ua69d', '\ua6a0' <= r && r <= '\ua6ef', '\ua717' <= r && r <= '\ua71f', '\ua722' <= r && r <= '\ua788', '\ua78b' <= r && r <= '\ua7ca', '\ua7d0' <= r && r <= '\ua7d1', r == '\ua7d3', '\ua7d5' <= r && r <= '\ua7d9', '\ua7f2' <= r && r <= '\ua801', '\ua803' <= r && r <= '\ua805', '\ua807' <= r && r <= '\ua80a', '\ua80c' <= r && r <= '\ua822', '\ua830' <= r && r <= '\ua835', '\ua840' <= r && r <= '\ua873', '\ua882' <= r && r <= '\ua8b3', '\ua8d0' <= r && r <= '\ua8d9', '\ua8f2' <= r && r <= '\ua8f7', r == '\ua8fb', '\ua8fd' <= r && r <= '\ua8fe', '\ua900' <= r && r <= '\ua925', '\ua930' <= r && r <= '\ua946', '\ua960' <= r && r <= '\ua97c', '\ua984' <= r && r <= '\ua9b2', '\ua9cf' <= r && r <= '\ua9d9', '\ua9e0' <= r && r <= '\ua9e4', '\ua9e6' <= r && r <= '\ua9fe', '\uaa00' <= r && r <= '\uaa28', '\uaa40' <= r && r <= '\uaa42', '\uaa44' <= r && r <= '\uaa4b', '\uaa50' <= r && r <= '\uaa59', '\uaa60' <= r && r <= '\uaa76', r == '\uaa7a', '\uaa7e' <= r && r <= '\uaaaf', r == '\uaab1', '\uaab5' <= r && r <= '\uaab6', '\uaab9' <= r && r <= '\uaabd', r == '\uaac0', r == '\uaac2', '\uaadb' <= r && r <= '\uaadd', '\uaae0' <= r && r <= '\uaaea', '\uaaf2' <= r && r <= '\uaaf4', '\uab01' <= r && r <= '\uab06', '\uab09' <= r && r <= '\uab0e', '\uab11' <= r && r <= '\uab16', '\uab20' <= r && r <= '\uab26', '\uab28' <= r && r <= '\uab2e', '\uab30' <= r && r <= '\uab5a', '\uab5c' <= r && r <= '\uab69', '\uab70' <= r && r <= '\uabe2', '\uabf0' <= r && r <= '\uabf9', '\uac00' <= r && r <= '\ud7a3', '\ud7b0' <= r && r <= '\ud7c6', '\ud7cb' <= r && r <= '\ud7fb', '\uf900' <= r && r <= '\ufa6d', '\ufa70' <= r && r <= '\ufad9', '\ufb00' <= r && r <= '\ufb06', '\ufb13' <= r && r <= '\ufb17', r == '\ufb1d', '\ufb1f' <= r && r <= '\ufb28', '\ufb2a' <= r && r <= '\ufb36', '\ufb38' <= r && r <= '\ufb3c', r == '\ufb3e', '\ufb40' <= r && r <= '\ufb41', '\ufb43' <= r && r <= '\ufb44', '\ufb46' <= r && r <= '\ufbb1', '\ufbd3' <= r && r <= '\ufd3d', '\ufd50' <= r && r <= '\ufd8f', '\ufd92' <= r && r <= '\ufdc7', '\ufdf0' <= r && r <= '\ufdfb', '\ufe70' <= r && r <= '\ufe74', '\ufe76' <= r && r <= '\ufefc', '\uff10' <= r && r <= '\uff19', '\uff21' <= r && r <= '\uff3a', '\uff41' <= r && r <= '\uff5a', '\uff66' <= r && r <= '\uffbe', '\uffc2' <= r && r <= '\uffc7', '\uffca' <= r && r <= '\uffcf', '\uffd2' <= r && r <= '\uffd7', '\uffda' <= r && r <= '\uffdc', '\U00010000' <= r && r <= '\U0001000b', '\U0001000d' <= r && r <= '\U00010026', '\U00010028' <= r && r <= '\U0001003a', '\U0001003c' <= r && r <= '\U0001003d', '\U0001003f' <= r && r <= '\U0001004d', '\U00010050' <= r && r <= '\U0001005d', '\U00010080' <= r && r <= '\U000100fa', '\U00010107' <= r && r <= '\U00010133', '\U00010140' <= r && r <= '\U00010178', '\U0001018a' <= r && r <= '\U0001018b', '\U00010280' <= r && r <= '\U0001029c', '\U000102a0' <= r && r <= '\U000102d0', '\U000102e1' <= r && r <= '\U000102fb', '\U00010300' <= r && r <= '\U00010323', '\U0001032d' <= r && r <= '\U0001034a', '\U00010350' <= r && r <= '\U00010375', '\U00010380' <= r && r <= '\U0001039d', '\U000103a0' <= r && r <= '\U000103c3', '\U000103c8' <= r && r <= '\U000103cf', '\U000103d1' <= r && r <= '\U000103d5', '\U00010400' <= r && r <= '\U0001049d', '\U000104a0' <= r && r <= '\U000104a9', '\U000104b0' <= r && r <= '\U000104d3', '\U000104d8' <= r && r <= '\U000104fb', '\U00010500' <= r && r <= '\U00010527', '\U00010530' <= r && r <= '\U00010563', '\U00010570' <= r && r <= '\U0001057a', '\U0001057c' <= r && r <= '\U0001058a', '\U0001058c' <= r && r <= '\U00010592', '\U00010594' <= r && r <= '\U00010595', '\U00010597' <= r && r <= '\U000105a1', '\U000105a3' <= r && r <= '\U000105b1', '\U000105b3' <= r && r <= '\U000105b9', '\U000105bb' <= r && r <= '\U000105bc', '\U00010600' <= r && r <= '\U00010736', '\U00010740' <= r && r <= '\U00010755', '\U00010760' <= r && r <= '\U00010767', '\U00010780' <= r && r <= '\U00010785', '\U00010787' <= r && r <= '\U000107b0', '\U000107b2' <= r && r <= '\U000107ba', '\U00010800' <= r && r <= '\U00010805', r == '\U00010808', '\U0001080a' <= r && r <= '\U00010835', '\U00010837' <= r && r <= '\U00010838', r == '\U0001083c', '\U0001083f' <= r && r <= '\U00010855', '\U00010858' <= r && r <= '\U00010876', '\U00010879' <= r && r <= '\U0001089e', '\U000108a7' <= r && r <= '\U000108af', '\U000108e0' <= r && r <= '\U000108f2', '\U000108f4' <= r && r <= '\U000108f5', '\U000108fb' <= r && r <= '\U0001091b', '\U00010920' <= r && r <= '\U00010939', '\U00010980' <= r && r <= '\U000109b7', '\U000109bc' <= r && r <= '\U000109cf', '\U000109d2' <= r && r <= '\U00010a00', '\U00010a10' <= r && r <= '\U00010a13', '\U00010a15' <= r && r <= '\U00010a17', '\U00010a19' <= r && r <= '\U00010a35', '\U00010a40' <= r && r <= '\U00010a48', '\U00010a60' <= r && r <= '\U00010a7e', '\U00010a80' <= r && r <= '\U00010a9f', '\U00010ac0' <= r && r <= '\U00010ac7', '\U00010ac9' <= r && r <= '\U00010ae4', '\U00010aeb' <= r && r <= '\U00010aef', '\U00010b00' <= r && r <= '\U00010b35', '\U00010b40' <= r && r <= '\U00010b55', '\U00010b58' <= r && r <= '\U00010b72', '\U00010b78' <= r && r <= '\U00010b91', '\U00010ba9' <= r && r <= '\U00010baf', '\U00010c00' <= r && r <= '\U00010c48', '\U00010c80' <= r && r <= '\U00010cb2', '\U00010cc0' <= r && r <= '\U00010cf2', '\U00010cfa' <= r && r <= '\U00010d23', '\U00010d30' <= r && r <= '\U00010d39', '\U00010e60' <= r && r <= '\U00010e7e', '\U00010e80' <= r && r <= '\U00010ea9', '\U00010eb0' <= r && r <= '\U00010eb1', '\U00010f00' <= r && r <= '\U00010f27', '\U00010f30' <= r && r <= '\U00010f45', '\U00010f51' <= r && r <= '\U00010f54', '\U00010f70' <= r && r <= '\U00010f81', '\U00010fb0' <= r && r <= '\U00010fcb', '\U00010fe0' <= r && r <= '\U00010ff6', '\U00011003' <= r && r <= '\U00011037', '\U00011052' <= r && r <= '\U0001106f', '\U00011071' <= r && r <= '\U00011072', r == '\U00011075', '\U00011083' <= r && r <= '\U000110af', '\U000110d0' <= r && r <= '\U000110e8', '\U000110f0' <= r && r <= '\U000110f9', '\U00011103' <= r && r <= '\U00011126', '\U00011136' <= r && r <= '\U0001113f', r == '\U00011144', r == '\U00011147', '\U00011150' <= r && r <= '\U00011172', r == '\U00011176', '\U00011183' <= r && r <= '\U000111b2', '\U000111c1' <= r && r <= '\U000111c4', '\U000111d0' <= r && r <= '\U000111da', r == '\U000111dc', '\U000111e1' <= r && r <= '\U000111f4', '\U00011200' <= r && r <= '\U00011211', '\U00011213' <= r && r <= '\U0001122b', '\U0001123f' <= r && r <= '\U00011240', '\U00011280' <= r && r <= '\U00011286', r == '\U00011288', '\U0001128a' <= r && r <= '\U0001128d', '\U0001128f' <= r && r <= '\U0001129d', '\U0001129f' <= r && r <= '\U000112a8', '\U000112b0' <= r && r <= '\U000112de', '\U000112f0' <= r && r <= '\U000112f9', '\U00011305' <= r && r <= '\U0001130c', '\U0001130f' <= r && r <= '\U00011310', '\U00011313' <= r && r <= '\U00011328', '\U0001132a' <= r && r <= '\U00011330', '\U00011332' <= r && r <= '\U00011333', '\U00011335' <= r && r <= '\U00011339', r == '\U0001133d', r == '\U00011350', '\U0001135d' <= r && r <= '\U00011361', '\U00011400' <= r && r <= '\U00011434', '\U00011447' <= r && r <= '\U0001144a', '\U00011450' <= r && r <= '\U00011459', '\U0001145f' <= r && r <= '\U00011461', '\U00011480' <= r && r <= '\U000114af', '\U000114c4' <= r && r <= '\U000114c5', r == '\U000114c7', '\U000114d0' <= r && r <= '\U000114d9', '\U00011580' <= r && r <= '\U000115ae', '\U000115d8' <= r && r <= '\U000115db', '\U00011600' <= r && r <= '\U0001162f', r == '\U00011644', '\U00011650' <= r && r <= '\U00011659', '\U00011680' <= r && r <= '\U000116aa', r == '\U000116b8', '\U000116c0' <= r && r <= '\U000116c9', '\U00011700' <= r && r <= '\U0001171a', '\U00011730' <= r && r <= '\U0001173b', '\U00011740' <= r && r <= '\U00011746', '\U00011800' <= r && r <= '\U0001182b', '\U000118a0' <= r && r <= '\U000118f2', '\U000118ff' <= r && r <= '\U00011906', r == '\U00011909', '\U0001190c' <= r && r <= '\U00011913', '\U00011915' <= r && r <= '\U00011916', '\U00011918' <= r && r <= '\U0001192f', r == '\U0001193f', r == '\U00011941', '\U00011950' <= r && r <= '\U00011959', '\U000119a0' <= r && r <= '\U000119a7', '\U000119aa' <= r && r <= '\U000119d0', r == '\U000119e1', r == '\U000119e3', r == '\U00011a00', '\U00011a0b' <= r && r <= '\U00011a32', r == '\U00011a3a', r == '\U00011a50', '\U00011a5c' <= r && r <= '\U00011a89', r == '\U00011a9d', '\U00011ab0' <= r && r <= '\U00011af8', '\U00011c00' <= r && r <= '\U00011c08', '\U00011c0a' <= r && r <= '\U00011c2e', r == '\U00011c40', '\U00011c50' <= r && r <= '\U00011c6c', '\U00011c72' <= r && r <= '\U00011c8f', '\U00011d00' <= r && r <= '\U00011d06', '\U00011d08' <= r && r <= '\U00011d09', '\U00011d0b' <= r && r <= '\U00011d30', r == '\U00011d46', '\U00011d50' <= r && r <= '\U00011d59', '\U00011d60' <= r && r <= '\U00011d65', '\U00011d67' <= r && r <= '\U00011d68', '\U00011d6a' <= r && r <= '\U00011d89', r == '\U00011d98', '\U00011da0' <= r && r <= '\U00011da9', '\U00011ee0' <= r && r <= '\U00011ef2', r == '\U00011f02', '\U00011f04' <= r && r <= '\U00011f10', '\U00011f12' <= r && r <= '\U00011f33', '\U00011f50' <= r && r <= '\U00011f59', r == '\U00011fb0', '\U00011fc0' <= r && r <= '\U00011fd4', '\U00012000' <= r && r <= '\U00012399', '\U00012400' <= r && r <= '\U0001246e', '\U00012480' <= r && r <= '\U00012543', '\U00012f90' <= r && r <= '\U00012ff0', '\U00013000' <= r && r <= '\U0001342f', '\U00013441' <= r && r <= '\U00013446', '\U00014400' <= r && r <= '\U00014646', '\U00016800' <= r && r <= '\U00016a38', '\U00016a40' <= r && r <= '\U00016a5e', '\U00016a60' <= r && r <= '\U00016a69', '\U00016a70' <= r && r <= '\U00016abe', '\U00016ac0' <= r && r <= '\U00016ac9', '\U00016ad0' <= r && r <= '\U00016aed', '\U00016b00' <= r && r <= '\U00016b2f', '\U00016b40' <= r && r <= '\U00016b43', '\U00016b50' <= r && r <= '\U00016b59', '\U00016b5b' <= r && r <= '\U00016b61', '\U00016b63' <= r && r <= '\U00016b77', '\U00016b7d' <= r && r <= '\U00016b8f', '\U00016e40' <= r && r <= '\U00016e96', '\U00016f00' <= r && r <= '\U00016f4a', r == '\U00016f50', '\U00016f93' <= r && r <= '\U00016f9f', '\U00016fe0' <= r && r <= '\U00016fe1', r == '\U00016fe3', '\U00017000' <= r && r <= '\U000187f7', '\U00018800' <= r && r <= '\U00018cd5', '\U00018d00' <= r && r <= '\U00018d08', '\U0001aff0' <= r && r <= '\U0001aff3', '\U0001aff5' <= r && r <= '\U0001affb', '\U0001affd' <= r && r <= '\U0001affe', '\U0001b000' <= r && r <= '\U0001b122', r == '\U0001b132', '\U0001b150' <= r && r <= '\U0001b152', r == '\U0001b155', '\U0001b164' <= r && r <= '\U0001b167', '\U0001b170' <= r && r <= '\U0001b2fb', '\U0001bc00' <= r && r <= '\U0001bc6a', '\U0001bc70' <= r && r <= '\U0001bc7c', '\U0001bc80' <= r && r <= '\U0001bc88', '\U0001bc90' <= r && r <= '\U0001bc99', '\U0001d2c0' <= r && r <= '\U0001d2d3', '\U0001d2e0' <= r && r <= '\U0001d2f3', '\U0001d360' <= r && r <= '\U0001d378', '\U0001d400' <= r && r <= '\U0001d454', '\U0001d456' <= r && r <= '\U0001d49c', '\U0001d49e' <= r && r <= '\U0001d49f', r == '\U0001d4a2', '\U0001d4a5' <= r && r <= '\U0001d4a6', '\U0001d4a9' <= r && r <= '\U0001d4ac', '\U0001d4ae' <= r && r <= '\U0001d4b9', r == '\U0001d4bb', '\U0001d4bd' <= r && r <= '\U0001d4c3', '\U0001d4c5' <= r && r <= '\U0001d505', '\U0001d507' <= r && r <= '\U0001d50a', '\U0001d50d' <= r && r <= '\U0001d514', '\U0001d516' <= r && r <= '\U0001d51c', '\U0001d51e' <= r && r <= '\U0001d539', '\U0001d53b' <= r && r <= '\U0001d53e', '\U0001d540' <= r && r <= '\U0001d544', r == '\U0001d546', '\U0001d54a' <= r && r <= '\U0001d550', '\U0001d552' <= r && r <= '\U0001d6a5', '\U0001d6a8' <= r && r <= '\U0001d6c0', '\U0001d6c2' <= r && r <= '\U0001d6da', '\U0001d6dc' <= r && r <= '\U0001d6fa', '\U0001d6fc' <= r && r <= '\U0001d714', '\U0001d716' <= r && r <= '\U0001d734', '\U0001d736' <= r && r <= '\U0001d74e', '\U0001d750' <= r && r <= '\U0001d76e', '\U0001d770' <= r && r <= '\U0001d788', '\U0001d78a' <= r && r <= '\U0001d7a8', '\U0001d7aa' <= r && r <= '\U0001d7c2', '\U0001d7c4' <= r && r <= '\U0001d7cb', '\U0001d7ce' <= r && r <= '\U0001d7ff', '\U0001df00' <= r && r <= '\U0001df1e', '\U0001df25' <= r && r <= '\U0001df2a', '\U0001e030' <= r && r <= '\U0001e06d', '\U0001e100' <= r && r <= '\U0001e12c', '\U0001e137' <= r && r <= '\U0001e13d', '\U0001e140' <= r && r <= '\U0001e149', r == '\U0001e14e', '\U0001e290' <= r && r <= '\U0001e2ad', '\U0001e2c0' <= r && r <= '\U0001e2eb', '\U0001e2f0' <= r && r <= '\U0001e2f9', '\U0001e4d0' <= r && r <= '\U0001e4eb', '\U0001e4f0' <= r && r <= '\U0001e4f9', '\U0001e7e0' <= r && r <= '\U0001e7e6', '\U0001e7e8' <= r && r <= '\U0001e7eb', '\U0001e7ed' <= r && r <= '\U0001e7ee', '\U0001e7f0' <= r && r <= '\U0001e7fe', '\U0001e800' <= r && r <= '\U0001e8c4', '\U0001e8c7' <= r && r <= '\U0001e8cf', '\U0001e900' <= r && r <= '\U0001e943', r == '\U0001e94b', '\U0001e950' <= r && r <= '\U0001e959', '\U0001ec71' <= r && r <= '\U0001ecab', '\U0001ecad' <= r && r <= '\U0001ecaf', '\U0001ecb1' <= r && r <= '\U0001ecb4', '\U0001ed01' <= r && r <= '\U0001ed2d', '\U0001ed2f' <= r && r <= '\U0001ed3d', '\U0001ee00' <= r && r <= '\U0001ee03', '\U0001ee05' <= r && r <= '\U0001ee1f', '\U0001ee21' <= r && r <= '\U0001ee22', r == '\U0001ee24', r == '\U0001ee27', '\U0001ee29' <= r && r <= '\U0001ee32', '\U0001ee34' <= r && r <= '\U0001ee37', r == '\U0001ee39', r == '\U0001ee3b', r == '\U0001ee42', r == '\U0001ee47', r == '\U0001ee49', r == '\U0001ee4b', '\U0001ee4d' <= r && r <= '\U0001ee4f', '\U0001ee51' <= r && r <= '\U0001ee52', r == '\U0001ee54', r == '\U0001ee57', r == '\U0001ee59', r == '\U0001ee5b', r == '\U0001ee5d', r == '\U0001ee5f', '\U0001ee61' <= r && r <= '\U0001ee62', r == '\U0001ee64', '\U0001ee67' <= r && r <= '\U0001ee6a', '\U0001ee6c' <= r && r <= '\U0001ee72', '\U0001ee74' <= r && r <= '\U0001ee77', '\U0001ee79' <= r && r <= '\U0001ee7c', r == '\U0001ee7e', '\U0001ee80' <= r && r <= '\U0001ee89', '\U0001ee8b' <= r && r <= '\U0001ee9b', '\U0001eea1' <= r && r <= '\U0001eea3', '\U0001eea5' <= r && r <= '\U0001eea9', '\U0001eeab' <= r && r <= '\U0001eebb', '\U0001f100' <= r && r <= '\U0001f10c', '\U0001fbf0' <= r && r <= '\U0001fbf9', '\U00020000' <= r && r <= '\U0002a6df', '\U0002a700' <= r && r <= '\U0002b739', '\U0002b740' <= r && r <= '\U0002b81d', '\U0002b820' <= r && r <= '\U0002cea1', '\U0002ceb0' <= r && r <= '\U0002ebe0', '\U0002f800' <= r && r <= '\U0002fa1d', '\U00030000' <= r && r <= '\U0003134a', '\U00031350' <= r && r <= '\U000323af':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func matchestokenCodeType(s string) bool {
+	for _, r := range s {
+		switch {
+		case '0' <= r && r <= '9':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func matchesunrestrictedSessionPolicyDocumentType(s string) bool {
+	for _, r := range s {
+		switch {
+		case '\t' <= r && r <= '\n', r == '\r', ' ' <= r && r <= '\u00ff':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+func matchesuserNameType(s string) bool {
+	for _, r := range s {
+		switch {
+		case '+' <= r && r <= '.', '0' <= r && r <= '9', r == '=', '@' <= r && r <= 'Z', r == '_', 'a' <= r && r <= 'z':
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -7,12 +7,226 @@ import (
 )
 
 // AppendXML appends the whole answer to the request with the given id.
+func (x *AssumeRoleResponse) AppendXML(b []byte, requestID string) []byte {
+	b = append(b, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>`...)
+	b = x.appendXML(b)
+	b = append(b, `</AssumeRoleResult><ResponseMetadata><RequestId>`...)
+	b = api.AppendXMLText(b, requestID)
+	return append(b, `</RequestId></ResponseMetadata></AssumeRoleResponse>`...)
+}
+
+// AppendXML appends the whole answer to the request with the given id.
+func (x *AssumeRoleWithWebIdentityResponse) AppendXML(b []byte, requestID string) []byte {
+	b = append(b, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>`...)
+	b = x.appendXML(b)
+	b = append(b, `</AssumeRoleWithWebIdentityResult><ResponseMetadata><RequestId>`...)
+	b = api.AppendXMLText(b, requestID)
+	return append(b, `</RequestId></ResponseMetadata></AssumeRoleWithWebIdentityResponse>`...)
+}
+
+// AppendXML appends the whole answer to the request with the given id.
+func (x *GetAccessKeyInfoResponse) AppendXML(b []byte, requestID string) []byte {
+	b = append(b, `<GetAccessKeyInfoResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetAccessKeyInfoResult>`...)
+	b = x.appendXML(b)
+	b = append(b, `</GetAccessKeyInfoResult><ResponseMetadata><RequestId>`...)
+	b = api.AppendXMLText(b, requestID)
+	return append(b, `</RequestId></ResponseMetadata></GetAccessKeyInfoResponse>`...)
+}
+
+// AppendXML appends the whole answer to the request with the given id.
 func (x *GetCallerIdentityResponse) AppendXML(b []byte, requestID string) []byte {
 	b = append(b, `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>`...)
-	b = api.AppendElement(b, "UserId", x.UserId)
-	b = api.AppendElement(b, "Account", x.Account)
-	b = api.AppendElement(b, "Arn", x.Arn)
-	b = append(b, `</GetCallerIdentityResult><ResponseMetadata>`...)
-	b = api.AppendElement(b, `RequestId`, &requestID)
-	return append(b, `</ResponseMetadata></GetCallerIdentityResponse>`...)
+	b = x.appendXML(b)
+	b = append(b, `</GetCallerIdentityResult><ResponseMetadata><RequestId>`...)
+	b = api.AppendXMLText(b, requestID)
+	return append(b, `</RequestId></ResponseMetadata></GetCallerIdentityResponse>`...)
+}
+
+// AppendXML appends the whole answer to the request with the given id.
+func (x *GetFederationTokenResponse) AppendXML(b []byte, requestID string) []byte {
+	b = append(b, `<GetFederationTokenResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetFederationTokenResult>`...)
+	b = x.appendXML(b)
+	b = append(b, `</GetFederationTokenResult><ResponseMetadata><RequestId>`...)
+	b = api.AppendXMLText(b, requestID)
+	return append(b, `</RequestId></ResponseMetadata></GetFederationTokenResponse>`...)
+}
+
+// AppendXML appends the whole answer to the request with the given id.
+func (x *GetSessionTokenResponse) AppendXML(b []byte, requestID string) []byte {
+	b = append(b, `<GetSessionTokenResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetSessionTokenResult>`...)
+	b = x.appendXML(b)
+	b = append(b, `</GetSessionTokenResult><ResponseMetadata><RequestId>`...)
+	b = api.AppendXMLText(b, requestID)
+	return append(b, `</RequestId></ResponseMetadata></GetSessionTokenResponse>`...)
+}
+
+func (x *AssumeRoleResponse) appendXML(b []byte) []byte {
+	if x.Credentials != nil {
+		b = append(b, `<Credentials>`...)
+		b = x.Credentials.appendXML(b)
+		b = append(b, `</Credentials>`...)
+	}
+	if x.AssumedRoleUser != nil {
+		b = append(b, `<AssumedRoleUser>`...)
+		b = x.AssumedRoleUser.appendXML(b)
+		b = append(b, `</AssumedRoleUser>`...)
+	}
+	if x.PackedPolicySize != nil {
+		b = append(b, `<PackedPolicySize>`...)
+		b = api.AppendInt(b, *x.PackedPolicySize)
+		b = append(b, `</PackedPolicySize>`...)
+	}
+	if x.SourceIdentity != nil {
+		b = append(b, `<SourceIdentity>`...)
+		b = api.AppendXMLText(b, *x.SourceIdentity)
+		b = append(b, `</SourceIdentity>`...)
+	}
+	return b
+}
+
+func (x *AssumeRoleWithWebIdentityResponse) appendXML(b []byte) []byte {
+	if x.Credentials != nil {
+		b = append(b, `<Credentials>`...)
+		b = x.Credentials.appendXML(b)
+		b = append(b, `</Credentials>`...)
+	}
+	if x.SubjectFromWebIdentityToken != nil {
+		b = append(b, `<SubjectFromWebIdentityToken>`...)
+		b = api.AppendXMLText(b, *x.SubjectFromWebIdentityToken)
+		b = append(b, `</SubjectFromWebIdentityToken>`...)
+	}
+	if x.AssumedRoleUser != nil {
+		b = append(b, `<AssumedRoleUser>`...)
+		b = x.AssumedRoleUser.appendXML(b)
+		b = append(b, `</AssumedRoleUser>`...)
+	}
+	if x.PackedPolicySize != nil {
+		b = append(b, `<PackedPolicySize>`...)
+		b = api.AppendInt(b, *x.PackedPolicySize)
+		b = append(b, `</PackedPolicySize>`...)
+	}
+	if x.Provider != nil {
+		b = append(b, `<Provider>`...)
+		b = api.AppendXMLText(b, *x.Provider)
+		b = append(b, `</Provider>`...)
+	}
+	if x.Audience != nil {
+		b = append(b, `<Audience>`...)
+		b = api.AppendXMLText(b, *x.Audience)
+		b = append(b, `</Audience>`...)
+	}
+	if x.SourceIdentity != nil {
+		b = append(b, `<SourceIdentity>`...)
+		b = api.AppendXMLText(b, *x.SourceIdentity)
+		b = append(b, `</SourceIdentity>`...)
+	}
+	return b
+}
+
+func (x *AssumedRoleUser) appendXML(b []byte) []byte {
+	if x.AssumedRoleId != nil {
+		b = append(b, `<AssumedRoleId>`...)
+		b = api.AppendXMLText(b, *x.AssumedRoleId)
+		b = append(b, `</AssumedRoleId>`...)
+	}
+	if x.Arn != nil {
+		b = append(b, `<Arn>`...)
+		b = api.AppendXMLText(b, *x.Arn)
+		b = append(b, `</Arn>`...)
+	}
+	return b
+}
+
+func (x *Credentials) appendXML(b []byte) []byte {
+	if x.AccessKeyId != nil {
+		b = append(b, `<AccessKeyId>`...)
+		b = api.AppendXMLText(b, *x.AccessKeyId)
+		b = append(b, `</AccessKeyId>`...)
+	}
+	if x.SecretAccessKey != nil {
+		b = append(b, `<SecretAccessKey>`...)
+		b = api.AppendXMLText(b, *x.SecretAccessKey)
+		b = append(b, `</SecretAccessKey>`...)
+	}
+	if x.SessionToken != nil {
+		b = append(b, `<SessionToken>`...)
+		b = api.AppendXMLText(b, *x.SessionToken)
+		b = append(b, `</SessionToken>`...)
+	}
+	if x.Expiration != nil {
+		b = append(b, `<Expiration>`...)
+		b = api.AppendXMLTime(b, *x.Expiration)
+		b = append(b, `</Expiration>`...)
+	}
+	return b
+}
+
+func (x *FederatedUser) appendXML(b []byte) []byte {
+	if x.FederatedUserId != nil {
+		b = append(b, `<FederatedUserId>`...)
+		b = api.AppendXMLText(b, *x.FederatedUserId)
+		b = append(b, `</FederatedUserId>`...)
+	}
+	if x.Arn != nil {
+		b = append(b, `<Arn>`...)
+		b = api.AppendXMLText(b, *x.Arn)
+		b = append(b, `</Arn>`...)
+	}
+	return b
+}
+
+func (x *GetAccessKeyInfoResponse) appendXML(b []byte) []byte {
+	if x.Account != nil {
+		b = append(b, `<Account>`...)
+		b = api.AppendXMLText(b, *x.Account)
+		b = append(b, `</Account>`...)
+	}
+	return b
+}
+
+func (x *GetCallerIdentityResponse) appendXML(b []byte) []byte {
+	if x.UserId != nil {
+		b = append(b, `<UserId>`...)
+		b = api.AppendXMLText(b, *x.UserId)
+		b = append(b, `</UserId>`...)
+	}
+	if x.Account != nil {
+		b = append(b, `<Account>`...)
+		b = api.AppendXMLText(b, *x.Account)
+		b = append(b, `</Account>`...)
+	}
+	if x.Arn != nil {
+		b = append(b, `<Arn>`...)
+		b = api.AppendXMLText(b, *x.Arn)
+		b = append(b, `</Arn>`...)
+	}
+	return b
+}
+
+func (x *GetFederationTokenResponse) appendXML(b []byte) []byte {
+	if x.Credentials != nil {
+		b = append(b, `<Credentials>`...)
+		b = x.Credentials.appendXML(b)
+		b = append(b, `</Credentials>`...)
+	}
+	if x.FederatedUser != nil {
+		b = append(b, `<FederatedUser>`...)
+		b = x.FederatedUser.appendXML(b)
+		b = append(b, `</FederatedUser>`...)
+	}
+	if x.PackedPolicySize != nil {
+		b = append(b, `<PackedPolicySize>`...)
+		b = api.AppendInt(b, *x.PackedPolicySize)
+		b = append(b, `</PackedPolicySize>`...)
+	}
+	return b
+}
+
+func (x *GetSessionTokenResponse) appendXML(b []byte) []byte {
+	if x.Credentials != nil {
+		b = append(b, `<Credentials>`...)
+		b = x.Credentials.appendXML(b)
+		b = append(b, `</Credentials>`...)
+	}
+	return b
 }

@@ -31,6 +31,40 @@ func (x *AdvanceClockResponse) AppendAudit(b []byte) []byte {
 }
 
 // AppendAudit appends what an audit record may hold of x, or null.
+func (x *Change) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.RequestId != nil {
+		b = append(b, `"requestId":`...)
+		b = append(api.AppendText(b, *x.RequestId), ',')
+	}
+	if x.EventTime != nil {
+		b = append(b, `"eventTime":`...)
+		b = append(api.AppendAuditTime(b, *x.EventTime), ',')
+	}
+	if x.Principal != nil {
+		b = append(b, `"principal":`...)
+		b = append(api.AppendText(b, *x.Principal), ',')
+	}
+	if x.Action != nil {
+		b = append(b, `"action":`...)
+		b = append(api.AppendText(b, *x.Action), ',')
+	}
+	if x.Before != nil {
+		b = append(b, `"before":`...)
+		b = append(api.AppendText(b, *x.Before), ',')
+	}
+	if x.After != nil {
+		b = append(b, `"after":`...)
+		b = append(api.AppendText(b, *x.After), ',')
+	}
+	if x.Reason != nil {
+		b = append(b, `"reason":`...)
+		b = append(api.AppendText(b, *x.Reason), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
 func (*CreateSnapshotRequest) AppendAudit(b []byte) []byte { return append(b, "null"...) }
 
 // AppendAudit appends what an audit record may hold of x, or null.
@@ -48,10 +82,100 @@ func (x *CreateSnapshotResponse) AppendAudit(b []byte) []byte {
 }
 
 // AppendAudit appends what an audit record may hold of x, or null.
+func (x *DeregisterServiceRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.ServicePrincipal != nil {
+		b = append(b, `"servicePrincipal":`...)
+		b = append(api.AppendText(b, *x.ServicePrincipal), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *ExplainDecisionRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.RequestId != nil {
+		b = append(b, `"requestId":`...)
+		b = append(api.AppendText(b, *x.RequestId), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*ExplainDecisionResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *Finding) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Severity != nil {
+		b = append(b, `"severity":`...)
+		b = append(api.AppendText(b, *x.Severity), ',')
+	}
+	if x.Code != nil {
+		b = append(b, `"code":`...)
+		b = append(api.AppendText(b, *x.Code), ',')
+	}
+	if x.Statement != nil {
+		b = append(b, `"statement":`...)
+		b = append(api.AppendInt(b, *x.Statement), ',')
+	}
+	if x.Message != nil {
+		b = append(b, `"message":`...)
+		b = append(api.AppendText(b, *x.Message), ',')
+	}
+	if x.Detail != nil {
+		b = append(b, `"detail":`...)
+		b = append(api.AppendText(b, *x.Detail), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
 func (*GetStatusRequest) AppendAudit(b []byte) []byte { return append(b, "null"...) }
 
 // AppendAudit appends what an audit record may hold of x, or null.
 func (*GetStatusResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *LintPolicyRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Policy != nil {
+		b = append(b, `"policy":`...)
+		b = append(api.AppendText(b, *x.Policy), ',')
+	}
+	if x.Kind != nil {
+		b = append(b, `"kind":`...)
+		b = append(api.AppendText(b, *x.Kind), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*LintPolicyResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*ListServicesRequest) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*ListServicesResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *Principal) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Arn != nil {
+		b = append(b, `"arn":`...)
+		b = append(api.AppendText(b, *x.Arn), ',')
+	}
+	if x.Through != nil {
+		b = append(b, `"through":`...)
+		b = append(api.AppendText(b, *x.Through), ',')
+	}
+	if x.Conditional != nil {
+		b = append(b, `"conditional":`...)
+		b = append(api.AppendBool(b, *x.Conditional), ',')
+	}
+	return api.EndAudit(b)
+}
 
 // AppendAudit appends what an audit record may hold of x, or null.
 func (x *ReadSnapshotRequest) AppendAudit(b []byte) []byte {
@@ -71,6 +195,77 @@ func (x *ReadSnapshotRequest) AppendAudit(b []byte) []byte {
 func (*ReadSnapshotResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
 
 // AppendAudit appends what an audit record may hold of x, or null.
+func (x *RegisterServiceRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.ServicePrincipal != nil {
+		b = append(b, `"servicePrincipal":`...)
+		b = append(api.AppendText(b, *x.ServicePrincipal), ',')
+	}
+	if x.Accounts != nil {
+		b = append(b, `"accounts":`...)
+		b = append(api.AppendTexts(b, x.Accounts), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *RegisterServiceResponse) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.ServicePrincipal != nil {
+		b = append(b, `"servicePrincipal":`...)
+		b = append(api.AppendText(b, *x.ServicePrincipal), ',')
+	}
+	if x.AccessKeyId != nil {
+		b = append(b, `"accessKeyId":`...)
+		b = append(api.AppendText(b, *x.AccessKeyId), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *RegisteredService) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.ServicePrincipal != nil {
+		b = append(b, `"servicePrincipal":`...)
+		b = append(api.AppendText(b, *x.ServicePrincipal), ',')
+	}
+	if x.Accounts != nil {
+		b = append(b, `"accounts":`...)
+		b = append(api.AppendTexts(b, x.Accounts), ',')
+	}
+	if x.AccessKeyId != nil {
+		b = append(b, `"accessKeyId":`...)
+		b = append(api.AppendText(b, *x.AccessKeyId), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *ReplayPolicyRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.KeyId != nil {
+		b = append(b, `"keyId":`...)
+		b = append(api.AppendText(b, *x.KeyId), ',')
+	}
+	if x.Policy != nil {
+		b = append(b, `"policy":`...)
+		b = append(api.AppendText(b, *x.Policy), ',')
+	}
+	if x.StartTime != nil {
+		b = append(b, `"startTime":`...)
+		b = append(api.AppendAuditTime(b, *x.StartTime), ',')
+	}
+	if x.EndTime != nil {
+		b = append(b, `"endTime":`...)
+		b = append(api.AppendAuditTime(b, *x.EndTime), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*ReplayPolicyResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
 func (*ResetServerRequest) AppendAudit(b []byte) []byte { return append(b, "null"...) }
 
 // AppendAudit appends what an audit record may hold of x, or null.
@@ -82,6 +277,56 @@ func (x *RestoreSnapshotRequest) AppendAudit(b []byte) []byte {
 	}
 	return api.EndAudit(b)
 }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *SimulatePolicyRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.PrincipalArn != nil {
+		b = append(b, `"principalArn":`...)
+		b = append(api.AppendText(b, *x.PrincipalArn), ',')
+	}
+	if x.Action != nil {
+		b = append(b, `"action":`...)
+		b = append(api.AppendText(b, *x.Action), ',')
+	}
+	if x.Resource != nil {
+		b = append(b, `"resource":`...)
+		b = append(api.AppendText(b, *x.Resource), ',')
+	}
+	if x.Context != nil {
+		b = append(b, `"context":`...)
+		b = append(api.AppendTextMap(b, x.Context), ',')
+	}
+	if x.KeyPolicy != nil {
+		b = append(b, `"keyPolicy":`...)
+		b = append(api.AppendText(b, *x.KeyPolicy), ',')
+	}
+	if x.IdentityPolicy != nil {
+		b = append(b, `"identityPolicy":`...)
+		b = append(api.AppendText(b, *x.IdentityPolicy), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*SimulatePolicyResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *WhoCanRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.Action != nil {
+		b = append(b, `"action":`...)
+		b = append(api.AppendText(b, *x.Action), ',')
+	}
+	if x.KeyId != nil {
+		b = append(b, `"keyId":`...)
+		b = append(api.AppendText(b, *x.KeyId), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*WhoCanResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
 
 // AppendAudit appends what an audit record may hold of x, or null.
 func (x *WriteSnapshotRequest) AppendAudit(b []byte) []byte {

@@ -17,13 +17,43 @@ func (x *CreateSnapshotRequest) Common() api.Common {
 }
 
 // Common returns what the request shares with those of other operations.
+func (x *DeregisterServiceRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *ExplainDecisionRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
 func (x *GetStatusRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *LintPolicyRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *ListServicesRequest) Common() api.Common {
 	return api.Common{}
 }
 
 // Common returns what the request shares with those of other operations.
 func (x *ReadSnapshotRequest) Common() api.Common {
 	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *RegisterServiceRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *ReplayPolicyRequest) Common() api.Common {
+	return api.Common{KeyID: x.KeyId}
 }
 
 // Common returns what the request shares with those of other operations.
@@ -34,6 +64,16 @@ func (x *ResetServerRequest) Common() api.Common {
 // Common returns what the request shares with those of other operations.
 func (x *RestoreSnapshotRequest) Common() api.Common {
 	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *SimulatePolicyRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *WhoCanRequest) Common() api.Common {
+	return api.Common{KeyID: x.KeyId}
 }
 
 // Common returns what the request shares with those of other operations.

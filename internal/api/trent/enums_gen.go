@@ -24,3 +24,30 @@ func (v Mode) Valid() bool {
 func (Mode) Values() []Mode {
 	return []Mode{ModeDev, ModeProduction}
 }
+
+// PolicyKind is an enumeration of Trent administration.
+type PolicyKind string
+
+// The values of PolicyKind.
+const (
+	PolicyKindKey      PolicyKind = "key"
+	PolicyKindIdentity PolicyKind = "identity"
+	PolicyKindTrust    PolicyKind = "trust"
+	PolicyKindScp      PolicyKind = "scp"
+	PolicyKindRcp      PolicyKind = "rcp"
+	PolicyKindEndpoint PolicyKind = "endpoint"
+)
+
+// Valid reports whether v is a value that the model knows.
+func (v PolicyKind) Valid() bool {
+	switch v {
+	case PolicyKindKey, PolicyKindIdentity, PolicyKindTrust, PolicyKindScp, PolicyKindRcp, PolicyKindEndpoint:
+		return true
+	}
+	return false
+}
+
+// Values returns all values, in the order of the model.
+func (PolicyKind) Values() []PolicyKind {
+	return []PolicyKind{PolicyKindKey, PolicyKindIdentity, PolicyKindTrust, PolicyKindScp, PolicyKindRcp, PolicyKindEndpoint}
+}

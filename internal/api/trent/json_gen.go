@@ -57,6 +57,64 @@ func (x *AdvanceClockResponse) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *Change) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "RequestId":
+			x.RequestId = d.Text()
+		case "EventTime":
+			x.EventTime = d.Time()
+		case "Principal":
+			x.Principal = d.Text()
+		case "Action":
+			x.Action = d.Text()
+		case "Before":
+			x.Before = d.Text()
+		case "After":
+			x.After = d.Text()
+		case "Reason":
+			x.Reason = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *Change) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.RequestId != nil {
+		b = append(b, `"RequestId":`...)
+		b = append(api.AppendText(b, *x.RequestId), ',')
+	}
+	if x.EventTime != nil {
+		b = append(b, `"EventTime":`...)
+		b = append(api.AppendTime(b, *x.EventTime), ',')
+	}
+	if x.Principal != nil {
+		b = append(b, `"Principal":`...)
+		b = append(api.AppendText(b, *x.Principal), ',')
+	}
+	if x.Action != nil {
+		b = append(b, `"Action":`...)
+		b = append(api.AppendText(b, *x.Action), ',')
+	}
+	if x.Before != nil {
+		b = append(b, `"Before":`...)
+		b = append(api.AppendText(b, *x.Before), ',')
+	}
+	if x.After != nil {
+		b = append(b, `"After":`...)
+		b = append(api.AppendText(b, *x.After), ',')
+	}
+	if x.Reason != nil {
+		b = append(b, `"Reason":`...)
+		b = append(api.AppendText(b, *x.Reason), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
 func (*CreateSnapshotRequest) DecodeJSON(d *api.Decoder) { d.SkipObject() }
 
 // AppendJSON appends x as a JSON object; absent members are left out.
@@ -86,6 +144,118 @@ func (x *CreateSnapshotResponse) AppendJSON(b []byte) []byte {
 	if x.Size != nil {
 		b = append(b, `"Size":`...)
 		b = append(api.AppendInt(b, *x.Size), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *DeregisterServiceRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "ServicePrincipal":
+			x.ServicePrincipal = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *DeregisterServiceRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.ServicePrincipal != nil {
+		b = append(b, `"ServicePrincipal":`...)
+		b = append(api.AppendText(b, *x.ServicePrincipal), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ExplainDecisionRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "RequestId":
+			x.RequestId = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ExplainDecisionRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.RequestId != nil {
+		b = append(b, `"RequestId":`...)
+		b = append(api.AppendText(b, *x.RequestId), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ExplainDecisionResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Trace":
+			x.Trace = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ExplainDecisionResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Trace != nil {
+		b = append(b, `"Trace":`...)
+		b = append(api.AppendText(b, *x.Trace), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *Finding) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Severity":
+			x.Severity = d.Text()
+		case "Code":
+			x.Code = d.Text()
+		case "Statement":
+			x.Statement = d.Int32()
+		case "Message":
+			x.Message = d.Text()
+		case "Detail":
+			x.Detail = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *Finding) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Severity != nil {
+		b = append(b, `"Severity":`...)
+		b = append(api.AppendText(b, *x.Severity), ',')
+	}
+	if x.Code != nil {
+		b = append(b, `"Code":`...)
+		b = append(api.AppendText(b, *x.Code), ',')
+	}
+	if x.Statement != nil {
+		b = append(b, `"Statement":`...)
+		b = append(api.AppendInt(b, *x.Statement), ',')
+	}
+	if x.Message != nil {
+		b = append(b, `"Message":`...)
+		b = append(api.AppendText(b, *x.Message), ',')
+	}
+	if x.Detail != nil {
+		b = append(b, `"Detail":`...)
+		b = append(api.AppendText(b, *x.Detail), ',')
 	}
 	return api.EndObject(b)
 }
@@ -161,6 +331,118 @@ func (x *GetStatusResponse) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *LintPolicyRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Policy":
+			x.Policy = d.Text()
+		case "Kind":
+			x.Kind = api.DecodeEnum[PolicyKind](d)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *LintPolicyRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Policy != nil {
+		b = append(b, `"Policy":`...)
+		b = append(api.AppendText(b, *x.Policy), ',')
+	}
+	if x.Kind != nil {
+		b = append(b, `"Kind":`...)
+		b = append(api.AppendText(b, *x.Kind), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *LintPolicyResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Findings":
+			x.Findings = api.DecodeStructs[Finding](d)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *LintPolicyResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Findings != nil {
+		b = append(b, `"Findings":`...)
+		b = append(api.AppendList(b, x.Findings, (*Finding).AppendJSON), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (*ListServicesRequest) DecodeJSON(d *api.Decoder) { d.SkipObject() }
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (*ListServicesRequest) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ListServicesResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Services":
+			x.Services = api.DecodeStructs[RegisteredService](d)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ListServicesResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Services != nil {
+		b = append(b, `"Services":`...)
+		b = append(api.AppendList(b, x.Services, (*RegisteredService).AppendJSON), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *Principal) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Arn":
+			x.Arn = d.Text()
+		case "Through":
+			x.Through = d.Text()
+		case "Conditional":
+			x.Conditional = d.Bool()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *Principal) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Arn != nil {
+		b = append(b, `"Arn":`...)
+		b = append(api.AppendText(b, *x.Arn), ',')
+	}
+	if x.Through != nil {
+		b = append(b, `"Through":`...)
+		b = append(api.AppendText(b, *x.Through), ',')
+	}
+	if x.Conditional != nil {
+		b = append(b, `"Conditional":`...)
+		b = append(api.AppendBool(b, *x.Conditional), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
 func (x *ReadSnapshotRequest) DecodeJSON(d *api.Decoder) {
 	for more := d.Object(); more && d.More(); {
 		switch string(d.Name()) {
@@ -211,6 +493,182 @@ func (x *ReadSnapshotResponse) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *RegisterServiceRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "ServicePrincipal":
+			x.ServicePrincipal = d.Text()
+		case "Accounts":
+			x.Accounts = api.DecodeTexts[string](d)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *RegisterServiceRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.ServicePrincipal != nil {
+		b = append(b, `"ServicePrincipal":`...)
+		b = append(api.AppendText(b, *x.ServicePrincipal), ',')
+	}
+	if x.Accounts != nil {
+		b = append(b, `"Accounts":`...)
+		b = append(api.AppendTexts(b, x.Accounts), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *RegisterServiceResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "ServicePrincipal":
+			x.ServicePrincipal = d.Text()
+		case "AccessKeyId":
+			x.AccessKeyId = d.Text()
+		case "SecretAccessKey":
+			x.SecretAccessKey = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *RegisterServiceResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.ServicePrincipal != nil {
+		b = append(b, `"ServicePrincipal":`...)
+		b = append(api.AppendText(b, *x.ServicePrincipal), ',')
+	}
+	if x.AccessKeyId != nil {
+		b = append(b, `"AccessKeyId":`...)
+		b = append(api.AppendText(b, *x.AccessKeyId), ',')
+	}
+	if x.SecretAccessKey != nil {
+		b = append(b, `"SecretAccessKey":`...)
+		b = append(api.AppendText(b, *x.SecretAccessKey), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *RegisteredService) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "ServicePrincipal":
+			x.ServicePrincipal = d.Text()
+		case "Accounts":
+			x.Accounts = api.DecodeTexts[string](d)
+		case "AccessKeyId":
+			x.AccessKeyId = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *RegisteredService) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.ServicePrincipal != nil {
+		b = append(b, `"ServicePrincipal":`...)
+		b = append(api.AppendText(b, *x.ServicePrincipal), ',')
+	}
+	if x.Accounts != nil {
+		b = append(b, `"Accounts":`...)
+		b = append(api.AppendTexts(b, x.Accounts), ',')
+	}
+	if x.AccessKeyId != nil {
+		b = append(b, `"AccessKeyId":`...)
+		b = append(api.AppendText(b, *x.AccessKeyId), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ReplayPolicyRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "KeyId":
+			x.KeyId = d.Text()
+		case "Policy":
+			x.Policy = d.Text()
+		case "StartTime":
+			x.StartTime = d.Time()
+		case "EndTime":
+			x.EndTime = d.Time()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ReplayPolicyRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.KeyId != nil {
+		b = append(b, `"KeyId":`...)
+		b = append(api.AppendText(b, *x.KeyId), ',')
+	}
+	if x.Policy != nil {
+		b = append(b, `"Policy":`...)
+		b = append(api.AppendText(b, *x.Policy), ',')
+	}
+	if x.StartTime != nil {
+		b = append(b, `"StartTime":`...)
+		b = append(api.AppendTime(b, *x.StartTime), ',')
+	}
+	if x.EndTime != nil {
+		b = append(b, `"EndTime":`...)
+		b = append(api.AppendTime(b, *x.EndTime), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ReplayPolicyResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Examined":
+			x.Examined = d.Int32()
+		case "Changes":
+			x.Changes = api.DecodeStructs[Change](d)
+		case "Truncated":
+			x.Truncated = d.Bool()
+		case "ExaminedUntil":
+			x.ExaminedUntil = d.Time()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ReplayPolicyResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Examined != nil {
+		b = append(b, `"Examined":`...)
+		b = append(api.AppendInt(b, *x.Examined), ',')
+	}
+	if x.Changes != nil {
+		b = append(b, `"Changes":`...)
+		b = append(api.AppendList(b, x.Changes, (*Change).AppendJSON), ',')
+	}
+	if x.Truncated != nil {
+		b = append(b, `"Truncated":`...)
+		b = append(api.AppendBool(b, *x.Truncated), ',')
+	}
+	if x.ExaminedUntil != nil {
+		b = append(b, `"ExaminedUntil":`...)
+		b = append(api.AppendTime(b, *x.ExaminedUntil), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
 func (*ResetServerRequest) DecodeJSON(d *api.Decoder) { d.SkipObject() }
 
 // AppendJSON appends x as a JSON object; absent members are left out.
@@ -234,6 +692,142 @@ func (x *RestoreSnapshotRequest) AppendJSON(b []byte) []byte {
 	if x.SnapshotId != nil {
 		b = append(b, `"SnapshotId":`...)
 		b = append(api.AppendText(b, *x.SnapshotId), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *SimulatePolicyRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "PrincipalArn":
+			x.PrincipalArn = d.Text()
+		case "Action":
+			x.Action = d.Text()
+		case "Resource":
+			x.Resource = d.Text()
+		case "Context":
+			x.Context = d.TextMap()
+		case "KeyPolicy":
+			x.KeyPolicy = d.Text()
+		case "IdentityPolicy":
+			x.IdentityPolicy = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *SimulatePolicyRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.PrincipalArn != nil {
+		b = append(b, `"PrincipalArn":`...)
+		b = append(api.AppendText(b, *x.PrincipalArn), ',')
+	}
+	if x.Action != nil {
+		b = append(b, `"Action":`...)
+		b = append(api.AppendText(b, *x.Action), ',')
+	}
+	if x.Resource != nil {
+		b = append(b, `"Resource":`...)
+		b = append(api.AppendText(b, *x.Resource), ',')
+	}
+	if x.Context != nil {
+		b = append(b, `"Context":`...)
+		b = append(api.AppendTextMap(b, x.Context), ',')
+	}
+	if x.KeyPolicy != nil {
+		b = append(b, `"KeyPolicy":`...)
+		b = append(api.AppendText(b, *x.KeyPolicy), ',')
+	}
+	if x.IdentityPolicy != nil {
+		b = append(b, `"IdentityPolicy":`...)
+		b = append(api.AppendText(b, *x.IdentityPolicy), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *SimulatePolicyResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Allowed":
+			x.Allowed = d.Bool()
+		case "Trace":
+			x.Trace = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *SimulatePolicyResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Allowed != nil {
+		b = append(b, `"Allowed":`...)
+		b = append(api.AppendBool(b, *x.Allowed), ',')
+	}
+	if x.Trace != nil {
+		b = append(b, `"Trace":`...)
+		b = append(api.AppendText(b, *x.Trace), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *WhoCanRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Action":
+			x.Action = d.Text()
+		case "KeyId":
+			x.KeyId = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *WhoCanRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Action != nil {
+		b = append(b, `"Action":`...)
+		b = append(api.AppendText(b, *x.Action), ',')
+	}
+	if x.KeyId != nil {
+		b = append(b, `"KeyId":`...)
+		b = append(api.AppendText(b, *x.KeyId), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *WhoCanResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "Principals":
+			x.Principals = api.DecodeStructs[Principal](d)
+		case "Truncated":
+			x.Truncated = d.Bool()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *WhoCanResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.Principals != nil {
+		b = append(b, `"Principals":`...)
+		b = append(api.AppendList(b, x.Principals, (*Principal).AppendJSON), ',')
+	}
+	if x.Truncated != nil {
+		b = append(b, `"Truncated":`...)
+		b = append(api.AppendBool(b, *x.Truncated), ',')
 	}
 	return api.EndObject(b)
 }

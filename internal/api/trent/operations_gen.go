@@ -19,10 +19,18 @@ func Operations() []api.OperationInfo {
 	return []api.OperationInfo{
 		{Name: "AdvanceClock", Built: true, NewInput: func() api.Input { return new(AdvanceClockRequest) }, NewOutput: func() api.Output { return new(AdvanceClockResponse) }},
 		{Name: "CreateSnapshot", Built: true, NewInput: func() api.Input { return new(CreateSnapshotRequest) }, NewOutput: func() api.Output { return new(CreateSnapshotResponse) }},
+		{Name: "DeregisterService", NewInput: func() api.Input { return new(DeregisterServiceRequest) }, NewOutput: func() api.Output { return new(api.Empty) }},
+		{Name: "ExplainDecision", Built: true, NewInput: func() api.Input { return new(ExplainDecisionRequest) }, NewOutput: func() api.Output { return new(ExplainDecisionResponse) }},
 		{Name: "GetStatus", Built: true, NewInput: func() api.Input { return new(GetStatusRequest) }, NewOutput: func() api.Output { return new(GetStatusResponse) }},
+		{Name: "LintPolicy", Built: true, NewInput: func() api.Input { return new(LintPolicyRequest) }, NewOutput: func() api.Output { return new(LintPolicyResponse) }},
+		{Name: "ListServices", NewInput: func() api.Input { return new(ListServicesRequest) }, NewOutput: func() api.Output { return new(ListServicesResponse) }},
 		{Name: "ReadSnapshot", Built: true, NewInput: func() api.Input { return new(ReadSnapshotRequest) }, NewOutput: func() api.Output { return new(ReadSnapshotResponse) }},
+		{Name: "RegisterService", NewInput: func() api.Input { return new(RegisterServiceRequest) }, NewOutput: func() api.Output { return new(RegisterServiceResponse) }},
+		{Name: "ReplayPolicy", Built: true, NewInput: func() api.Input { return new(ReplayPolicyRequest) }, NewOutput: func() api.Output { return new(ReplayPolicyResponse) }},
 		{Name: "ResetServer", Built: true, NewInput: func() api.Input { return new(ResetServerRequest) }, NewOutput: func() api.Output { return new(api.Empty) }},
 		{Name: "RestoreSnapshot", Built: true, NewInput: func() api.Input { return new(RestoreSnapshotRequest) }, NewOutput: func() api.Output { return new(api.Empty) }},
+		{Name: "SimulatePolicy", Built: true, NewInput: func() api.Input { return new(SimulatePolicyRequest) }, NewOutput: func() api.Output { return new(SimulatePolicyResponse) }},
+		{Name: "WhoCan", Built: true, NewInput: func() api.Input { return new(WhoCanRequest) }, NewOutput: func() api.Output { return new(WhoCanResponse) }},
 		{Name: "WriteSnapshot", Built: true, NewInput: func() api.Input { return new(WriteSnapshotRequest) }, NewOutput: func() api.Output { return new(api.Empty) }},
 	}
 }

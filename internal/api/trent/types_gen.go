@@ -37,6 +37,17 @@ func (AdvanceClockResponse) LogValue() slog.Value {
 	return slog.StringValue("trentapi.AdvanceClockResponse")
 }
 
+// Change is a structure of Trent administration.
+type Change struct {
+	RequestId *string
+	EventTime *time.Time
+	Principal *string
+	Action    *string
+	Before    *string
+	After     *string
+	Reason    *string
+}
+
 // CreateSnapshotRequest is the request of CreateSnapshot.
 type CreateSnapshotRequest struct{}
 
@@ -66,6 +77,60 @@ func (CreateSnapshotResponse) LogValue() slog.Value {
 	return slog.StringValue("trentapi.CreateSnapshotResponse")
 }
 
+// DeregisterServiceRequest is the request of DeregisterService.
+type DeregisterServiceRequest struct {
+	ServicePrincipal *string // required; 1 to 128 characters; of [a-z0-9-]+(\.[a-z0-9-]+)*
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (DeregisterServiceRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.DeregisterServiceRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (DeregisterServiceRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.DeregisterServiceRequest")
+}
+
+// ExplainDecisionRequest is the request of ExplainDecision.
+type ExplainDecisionRequest struct {
+	RequestId *string // required; 1 to 128 characters
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ExplainDecisionRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.ExplainDecisionRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (ExplainDecisionRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.ExplainDecisionRequest")
+}
+
+// ExplainDecisionResponse is the response of ExplainDecision.
+type ExplainDecisionResponse struct {
+	Trace *string
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ExplainDecisionResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.ExplainDecisionResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (ExplainDecisionResponse) LogValue() slog.Value {
+	return slog.StringValue("trentapi.ExplainDecisionResponse")
+}
+
+// Finding is a structure of Trent administration.
+type Finding struct {
+	Severity  *string
+	Code      *string
+	Statement *int32
+	Message   *string
+	Detail    *string
+}
+
 // GetStatusRequest is the request of GetStatus.
 type GetStatusRequest struct{}
 
@@ -92,6 +157,64 @@ func (GetStatusResponse) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trentapi.G
 
 // LogValue logs the name of the type alone.
 func (GetStatusResponse) LogValue() slog.Value { return slog.StringValue("trentapi.GetStatusResponse") }
+
+// LintPolicyRequest is the request of LintPolicy.
+type LintPolicyRequest struct {
+	Policy *string // required; 1 to 131072 characters
+	Kind   *PolicyKind
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (LintPolicyRequest) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trentapi.LintPolicyRequest") }
+
+// LogValue logs the name of the type alone.
+func (LintPolicyRequest) LogValue() slog.Value { return slog.StringValue("trentapi.LintPolicyRequest") }
+
+// LintPolicyResponse is the response of LintPolicy.
+type LintPolicyResponse struct {
+	Findings []Finding
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (LintPolicyResponse) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trentapi.LintPolicyResponse") }
+
+// LogValue logs the name of the type alone.
+func (LintPolicyResponse) LogValue() slog.Value {
+	return slog.StringValue("trentapi.LintPolicyResponse")
+}
+
+// ListServicesRequest is the request of ListServices.
+type ListServicesRequest struct{}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ListServicesRequest) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trentapi.ListServicesRequest") }
+
+// LogValue logs the name of the type alone.
+func (ListServicesRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.ListServicesRequest")
+}
+
+// ListServicesResponse is the response of ListServices.
+type ListServicesResponse struct {
+	Services []RegisteredService
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ListServicesResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.ListServicesResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (ListServicesResponse) LogValue() slog.Value {
+	return slog.StringValue("trentapi.ListServicesResponse")
+}
+
+// Principal is a structure of Trent administration.
+type Principal struct {
+	Arn         *string
+	Through     *string
+	Conditional *bool
+}
 
 // ReadSnapshotRequest is the request of ReadSnapshot.
 type ReadSnapshotRequest struct {
@@ -122,6 +245,80 @@ func (ReadSnapshotResponse) LogValue() slog.Value {
 	return slog.StringValue("trentapi.ReadSnapshotResponse")
 }
 
+// RegisterServiceRequest is the request of RegisterService.
+type RegisterServiceRequest struct {
+	ServicePrincipal *string  // required; 1 to 128 characters; of [a-z0-9-]+(\.[a-z0-9-]+)*
+	Accounts         []string // 0 to 1000 elements
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (RegisterServiceRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.RegisterServiceRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (RegisterServiceRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.RegisterServiceRequest")
+}
+
+// RegisterServiceResponse is the response of RegisterService.
+type RegisterServiceResponse struct {
+	ServicePrincipal *string
+	AccessKeyId      *string
+	SecretAccessKey  *string // never in an audit record
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (RegisterServiceResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.RegisterServiceResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (RegisterServiceResponse) LogValue() slog.Value {
+	return slog.StringValue("trentapi.RegisterServiceResponse")
+}
+
+// RegisteredService is a structure of Trent administration.
+type RegisteredService struct {
+	ServicePrincipal *string
+	Accounts         []string // 0 to 1000 elements
+	AccessKeyId      *string
+}
+
+// ReplayPolicyRequest is the request of ReplayPolicy.
+type ReplayPolicyRequest struct {
+	KeyId     *string // required; 1 to 2048 characters
+	Policy    *string // required; 1 to 131072 characters
+	StartTime *time.Time
+	EndTime   *time.Time
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ReplayPolicyRequest) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trentapi.ReplayPolicyRequest") }
+
+// LogValue logs the name of the type alone.
+func (ReplayPolicyRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.ReplayPolicyRequest")
+}
+
+// ReplayPolicyResponse is the response of ReplayPolicy.
+type ReplayPolicyResponse struct {
+	Examined      *int32
+	Changes       []Change
+	Truncated     *bool
+	ExaminedUntil *time.Time
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ReplayPolicyResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.ReplayPolicyResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (ReplayPolicyResponse) LogValue() slog.Value {
+	return slog.StringValue("trentapi.ReplayPolicyResponse")
+}
+
 // ResetServerRequest is the request of ResetServer.
 type ResetServerRequest struct{}
 
@@ -147,6 +344,66 @@ func (RestoreSnapshotRequest) Format(f fmt.State, _ rune) {
 func (RestoreSnapshotRequest) LogValue() slog.Value {
 	return slog.StringValue("trentapi.RestoreSnapshotRequest")
 }
+
+// SimulatePolicyRequest is the request of SimulatePolicy.
+type SimulatePolicyRequest struct {
+	PrincipalArn   *string // required; 1 to 2048 characters
+	Action         *string // required; 1 to 128 characters
+	Resource       *string // required; 1 to 2048 characters
+	Context        map[string]string
+	KeyPolicy      *string // 1 to 131072 characters
+	IdentityPolicy *string // 1 to 131072 characters
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (SimulatePolicyRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.SimulatePolicyRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (SimulatePolicyRequest) LogValue() slog.Value {
+	return slog.StringValue("trentapi.SimulatePolicyRequest")
+}
+
+// SimulatePolicyResponse is the response of SimulatePolicy.
+type SimulatePolicyResponse struct {
+	Allowed *bool
+	Trace   *string
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (SimulatePolicyResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "trentapi.SimulatePolicyResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (SimulatePolicyResponse) LogValue() slog.Value {
+	return slog.StringValue("trentapi.SimulatePolicyResponse")
+}
+
+// WhoCanRequest is the request of WhoCan.
+type WhoCanRequest struct {
+	Action *string // required; 1 to 128 characters
+	KeyId  *string // required; 1 to 2048 characters
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (WhoCanRequest) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trentapi.WhoCanRequest") }
+
+// LogValue logs the name of the type alone.
+func (WhoCanRequest) LogValue() slog.Value { return slog.StringValue("trentapi.WhoCanRequest") }
+
+// WhoCanResponse is the response of WhoCan.
+type WhoCanResponse struct {
+	Principals []Principal
+	Truncated  *bool
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (WhoCanResponse) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trentapi.WhoCanResponse") }
+
+// LogValue logs the name of the type alone.
+func (WhoCanResponse) LogValue() slog.Value { return slog.StringValue("trentapi.WhoCanResponse") }
 
 // WriteSnapshotRequest is the request of WriteSnapshot.
 type WriteSnapshotRequest struct {

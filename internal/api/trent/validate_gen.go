@@ -21,7 +21,45 @@ func (x *AdvanceClockRequest) Validate(v *api.Violations) {
 func (*CreateSnapshotRequest) Validate(*api.Violations) {}
 
 // Validate reports every constraint of the model that x breaks.
+func (x *DeregisterServiceRequest) Validate(v *api.Violations) {
+	if x.ServicePrincipal == nil {
+		v.Null("servicePrincipal")
+	} else {
+		v.Text("servicePrincipal", *x.ServicePrincipal, 1, 128)
+		if !matchesServicePrincipalType(*x.ServicePrincipal) {
+			v.Pattern("servicePrincipal", *x.ServicePrincipal, "[a-z0-9-]+(\\.[a-z0-9-]+)*")
+		}
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *ExplainDecisionRequest) Validate(v *api.Violations) {
+	if x.RequestId == nil {
+		v.Null("requestId")
+	} else {
+		v.Text("requestId", *x.RequestId, 1, 128)
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
 func (*GetStatusRequest) Validate(*api.Violations) {}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *LintPolicyRequest) Validate(v *api.Violations) {
+	if x.Policy == nil {
+		v.Null("policy")
+	} else {
+		v.Text("policy", *x.Policy, 1, 131072)
+	}
+	if x.Kind != nil {
+		if !x.Kind.Valid() {
+			v.Enum("kind", string(*x.Kind), "[key, identity, trust, scp, rcp, endpoint]")
+		}
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (*ListServicesRequest) Validate(*api.Violations) {}
 
 // Validate reports every constraint of the model that x breaks.
 func (x *ReadSnapshotRequest) Validate(v *api.Violations) {
@@ -40,6 +78,36 @@ func (x *ReadSnapshotRequest) Validate(v *api.Violations) {
 }
 
 // Validate reports every constraint of the model that x breaks.
+func (x *RegisterServiceRequest) Validate(v *api.Violations) {
+	if x.ServicePrincipal == nil {
+		v.Null("servicePrincipal")
+	} else {
+		v.Text("servicePrincipal", *x.ServicePrincipal, 1, 128)
+		if !matchesServicePrincipalType(*x.ServicePrincipal) {
+			v.Pattern("servicePrincipal", *x.ServicePrincipal, "[a-z0-9-]+(\\.[a-z0-9-]+)*")
+		}
+	}
+	if x.Accounts != nil {
+		v.Size("accounts", len(x.Accounts), 0, 1000)
+		api.Elements(v, "accounts", x.Accounts, func(s string) bool { return api.LengthWithin(s, 12, 12) && matchesAccountIdType(s) }, "Member must have length less than or equal to 12, Member must have length greater than or equal to 12, Member must satisfy regular expression pattern: [0-9]{12}")
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *ReplayPolicyRequest) Validate(v *api.Violations) {
+	if x.KeyId == nil {
+		v.Null("keyId")
+	} else {
+		v.Text("keyId", *x.KeyId, 1, 2048)
+	}
+	if x.Policy == nil {
+		v.Null("policy")
+	} else {
+		v.Text("policy", *x.Policy, 1, 131072)
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
 func (*ResetServerRequest) Validate(*api.Violations) {}
 
 // Validate reports every constraint of the model that x breaks.
@@ -50,6 +118,45 @@ func (x *RestoreSnapshotRequest) Validate(v *api.Violations) {
 		if !matchesSnapshotIdType(*x.SnapshotId) {
 			v.Pattern("snapshotId", *x.SnapshotId, "^[0-9a-f]{64}$")
 		}
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *SimulatePolicyRequest) Validate(v *api.Violations) {
+	if x.PrincipalArn == nil {
+		v.Null("principalArn")
+	} else {
+		v.Text("principalArn", *x.PrincipalArn, 1, 2048)
+	}
+	if x.Action == nil {
+		v.Null("action")
+	} else {
+		v.Text("action", *x.Action, 1, 128)
+	}
+	if x.Resource == nil {
+		v.Null("resource")
+	} else {
+		v.Text("resource", *x.Resource, 1, 2048)
+	}
+	if x.KeyPolicy != nil {
+		v.Text("keyPolicy", *x.KeyPolicy, 1, 131072)
+	}
+	if x.IdentityPolicy != nil {
+		v.Text("identityPolicy", *x.IdentityPolicy, 1, 131072)
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *WhoCanRequest) Validate(v *api.Violations) {
+	if x.Action == nil {
+		v.Null("action")
+	} else {
+		v.Text("action", *x.Action, 1, 128)
+	}
+	if x.KeyId == nil {
+		v.Null("keyId")
+	} else {
+		v.Text("keyId", *x.KeyId, 1, 2048)
 	}
 }
 
@@ -73,6 +180,14 @@ func (x *WriteSnapshotRequest) Validate(v *api.Violations) {
 		v.Size("part", len(x.Part), 1, 524288)
 	}
 }
+
+var patternAccountIdType = regexp.MustCompile("\\A(?:[0-9]{12})\\z")
+
+func matchesAccountIdType(s string) bool { return patternAccountIdType.MatchString(s) }
+
+var patternServicePrincipalType = regexp.MustCompile("\\A(?:[a-z0-9-]+(\\.[a-z0-9-]+)*)\\z")
+
+func matchesServicePrincipalType(s string) bool { return patternServicePrincipalType.MatchString(s) }
 
 var patternSnapshotIdType = regexp.MustCompile("\\A(?:^[0-9a-f]{64}$)\\z")
 

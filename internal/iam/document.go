@@ -1,0 +1,147 @@
+package iam
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+
+	iamapi "github.com/trent-kms/trent/internal/api/iam"
+	"github.com/trent-kms/trent/policy"
+)
+
+// Sizes of policies in characters, white space not counted (IAM User Guide, "IAM and AWS STS quotas").
+const (
+	maxManagedSize = 6144
+	maxTrustSize   = 2048
+)
+
+// maxInlineBytes bounds the policies that live in one entity together with their white space, which must be stored as well.
+const maxInlineBytes = 256 << 10
+
+// size is the size of a document as the quotas count it.
+func size(document string) int {
+	n := 0
+	for i := range len(document) {
+		if c := document[i]; c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			n++
+		}
+	}
+	return n
+}
+
+// checkIdentityPolicy refuses a document that is no identity policy.
+func checkIdentityPolicy(document string) error {
+	_, err := policy.Parse(policy.Identity, document)
+	return malformed(policy.Identity, err)
+}
+
+// malformed makes the answer of the error of policy.Parse: IAM's text, and the detail that it keeps to itself.
+func malformed(k policy.Kind, err error) error {
+	m, ok := errors.AsType[*policy.Malformed](err)
+	if !ok {
+		return err
+	}
+	return iamapi.MalformedPolicyDocumentException("%s (%s)", malformedText(k, m.Reason), strings.TrimPrefix(m.Error(), "malformed policy: "))
+}
+
+func malformedText(k policy.Kind, r policy.Reason) string {
+	if k == policy.Trust {
+		switch r {
+		case policy.MissingPrincipal:
+			return "Missing required field Principal"
+		case policy.MissingAction:
+			return "Missing required field Action"
+		case policy.UnexpectedResource:
+			return "Has prohibited field Resource"
+		case policy.InvalidAction:
+			return "AssumeRole policy may only specify STS AssumeRole actions."
+		case policy.InvalidPrincipal:
+			return "Invalid principal in policy."
+		}
+	}
+	switch r {
+	case policy.UnexpectedPrincipal:
+		return "Policy document should not specify a principal."
+	case policy.MissingAction:
+		return "Policy statement must contain actions."
+	case policy.MissingResource:
+		return "Policy statement must contain resources."
+	case policy.InvalidAction, policy.InvalidCondition:
+		return "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+	case policy.InvalidResource:
+		return `Resources must be in ARN format or "*".`
+	case policy.InvalidSid:
+		return "Statement IDs (SID) must be alpha-numeric and unique in a policy."
+	case policy.InvalidVersion:
+		return "Policy document must be version 2012-10-17 or greater."
+	}
+	return "Syntax errors in policy."
+}
+
+// trustToStore checks a role's trust policy and returns it with its users and roles named by their unique ids, so that
+// somebody else who gets the name of one of them is not trusted.
+func (s *Service) trustToStore(ctx context.Context, document string) (string, error) {
+	p, err := policy.Parse(policy.Trust, document)
+	if err != nil {
+		return "", malformed(policy.Trust, err)
+	}
+	if size(document) > maxTrustSize {
+		return "", iamapi.LimitExceededException("Cannot exceed quota for ACLSizePerRole: %d", maxTrustSize)
+	}
+	ids := map[string]string{}
+	p.Principals(func(kind, name string) {
+		if err == nil && kind == "AWS" {
+			ids[name], err = s.principalToStore(ctx, name)
+		}
+	})
+	if err != nil {
+		return "", err
+	}
+	return policy.RewritePrincipals(document, func(kind, name string) string {
+		if id := ids[name]; kind == "AWS" && id != "" {
+			return id
+		}
+		return name
+	})
+}
+
+// principalToStore returns the unique id of a principal that has one, and refuses one that does not exist.
+func (s *Service) principalToStore(ctx context.Context, name string) (string, error) {
+	if name == "*" {
+		return "", nil
+	}
+	id, exists, err := s.UniqueID(ctx, name)
+	if err == nil && !exists {
+		_, exists, err = s.ARNOf(ctx, name) // a unique id stays what it is
+	}
+	if err == nil && !exists {
+		err = iamapi.MalformedPolicyDocumentException(`Invalid principal in policy: "AWS":"%s"`, name)
+	}
+	return id, err
+}
+
+// trustToShow returns a stored trust policy with the ARNs that its users and roles have today. The unique id of one that is
+// gone stays.
+func (s *Service) trustToShow(ctx context.Context, document string) (string, error) {
+	var failed error
+	shown, err := policy.RewritePrincipals(document, func(kind, name string) string {
+		if kind != "AWS" {
+			return name
+		}
+		arn, ok, err := s.ARNOf(ctx, name)
+		if err != nil {
+			failed = err
+		}
+		if !ok {
+			return name
+		}
+		return arn
+	})
+	return shown, errors.Join(err, failed)
+}
+
+// encoded is a document as answers carry it: with percent signs (IAM API Reference: "compliant with RFC 3986").
+func encoded(document string) *string {
+	return new(strings.ReplaceAll(url.QueryEscape(document), "+", "%20"))
+}

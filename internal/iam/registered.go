@@ -1,0 +1,167 @@
+package iam
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trent-kms/trent/internal/api"
+	"github.com/trent-kms/trent/internal/arn"
+	"github.com/trent-kms/trent/internal/caller"
+	"github.com/trent-kms/trent/internal/store"
+	"github.com/trent-kms/trent/internal/wire/sigv4"
+)
+
+// Registered is a service that an administrator trusts to speak for principals of some accounts: an object store or a
+// database that uses keys for those who use it. It has an access key, and its requests come from the service principal
+// itself, or from the principal on whose behalf it makes them.
+type Registered struct {
+	Version   int       `json:"v"`
+	Principal string    `json:"principal"` // s3.amazonaws.com
+	Accounts  []string  `json:"accounts"`  // for whose principals it may speak
+	AccessKey string    `json:"access_key"`
+	Created   time.Time `json:"created"`
+}
+
+const registeredPrefix = "iam/service/"
+
+// ofService is what the owner of a registered service's access key begins with.
+const ofService = "service/"
+
+func registeredPath(principal string) string { return registeredPrefix + principal }
+
+func decodeRegistered(b []byte) (*Registered, error) {
+	return decodeRecord(b, func(r *Registered) int { return r.Version })
+}
+
+// maxRegistered bounds how many services there can be.
+const maxRegistered = 1000
+
+// isServicePrincipal says whether s has the form of a service principal: lower-case labels, the last two amazonaws.com.
+func isServicePrincipal(s string) bool {
+	name, ok := strings.CutSuffix(s, ".amazonaws.com")
+	if !ok || name == "" || len(s) > 128 {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// Register makes a service known, and gives it an access key, of which the secret is told once.
+func (s *Service) Register(ctx context.Context, now time.Time, principal string, accounts []string) (AccessKey, error) {
+	switch {
+	case !isServicePrincipal(principal):
+		return AccessKey{}, api.ValidationException("%s is not a service principal: it must be of the form name.amazonaws.com.", principal)
+	case slices.ContainsFunc(accounts, func(a string) bool { return !arn.IsAccount(a) }):
+		return AccessKey{}, api.ValidationException("Accounts must be account ids of twelve digits.")
+	}
+	path := registeredPath(principal)
+	if r, _, err := s.registered.Get(ctx, path); err != nil {
+		return AccessKey{}, err
+	} else if r != nil {
+		return AccessKey{}, api.NewError("AlreadyExistsException", 400, "The service %s is registered already.", principal)
+	}
+	all, err := s.Services(ctx)
+	if err != nil {
+		return AccessKey{}, err
+	}
+	if len(all) >= maxRegistered {
+		return AccessKey{}, api.NewError("LimitExceededException", 400, "There are %d services already, the most there can be.", maxRegistered)
+	}
+	k := newAccessKey("", ofService+principal, now)
+	keyPut, err := s.keys.Put(keyPrefix+k.id, k)
+	if err != nil {
+		return AccessKey{}, err
+	}
+	r := &Registered{Version: recordVersion, Principal: principal, Accounts: slices.Clone(accounts), AccessKey: k.id, Created: now}
+	p, err := s.registered.Put(path, r)
+	if err != nil {
+		return AccessKey{}, err
+	}
+	_, err = s.Store.Commit(ctx, store.Txn{
+		Checks: []store.Check{{Key: path}, {Key: keyPrefix + k.id}}, Puts: []store.Put{keyPut, p},
+	})
+	return AccessKey{k.id, k.secret}, err
+}
+
+// Deregister forgets a service. Its access key works no more.
+func (s *Service) Deregister(ctx context.Context, principal string) error {
+	if !isServicePrincipal(principal) {
+		return notRegistered(principal)
+	}
+	path := registeredPath(principal)
+	r, revision, err := s.registered.Get(ctx, path)
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		return notRegistered(principal)
+	}
+	_, err = s.Store.Commit(ctx, store.Txn{
+		Checks: []store.Check{{Key: path, Revision: revision}}, Deletes: []string{path, keyPrefix + r.AccessKey},
+	})
+	return err
+}
+
+func notRegistered(principal string) error {
+	return api.NewError("NotFoundException", 400, "The service %s is not registered.", principal)
+}
+
+// Services returns all registered services, in the order of their names.
+func (s *Service) Services(ctx context.Context) ([]*Registered, error) {
+	var all []*Registered
+	page, err := s.Store.Range(ctx, registeredPrefix, "", maxRegistered)
+	if err != nil {
+		return nil, err
+	}
+	for _, record := range page.Records {
+		r, err := s.registered.Decode(record)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// serviceOf returns the service that an access key belongs to. The service must know of the key.
+func (s *Service) serviceOf(ctx context.Context, k *accessKey) (caller.Caller, error) {
+	principal := strings.TrimPrefix(k.user, ofService)
+	r, _, err := s.registered.Get(ctx, registeredPath(principal))
+	switch {
+	case err != nil:
+		return caller.Caller{}, err
+	case r == nil || r.Principal != principal || r.AccessKey != k.id:
+		return caller.Caller{}, sigv4.ErrUnknownKey
+	}
+	return caller.Caller{Type: caller.Service, ARN: principal, UserID: principal, AccessKeyID: k.id}, nil
+}
+
+// Forward returns the caller of a request that a registered service makes on behalf of a principal: whoever has the
+// credentials that the service was called with, as they are now. The service must have been trusted with the account.
+func (s *Service) Forward(ctx context.Context, by *caller.Caller, accessKeyID, sessionToken string) (caller.Caller, error) {
+	refused := api.AccessDeniedException("%s may not make requests on behalf of this principal.", by.ARN)
+	cred, err := s.Lookup(ctx, accessKeyID, sessionToken)
+	if errors.Is(err, sigv4.ErrUnknownKey) {
+		return caller.Caller{}, refused
+	}
+	if err != nil {
+		return caller.Caller{}, err
+	}
+	r, _, err := s.registered.Get(ctx, registeredPath(by.ARN))
+	if err != nil {
+		return caller.Caller{}, err
+	}
+	c := cred.Caller
+	if r == nil || c.Account == "" || !slices.Contains(r.Accounts, c.Account) {
+		return caller.Caller{}, refused
+	}
+	c.Forwarder = by.ARN
+	return c, nil
+}

@@ -1,0 +1,165 @@
+package iam
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	iamapi "github.com/trent-kms/trent/internal/api/iam"
+	"github.com/trent-kms/trent/internal/arn"
+	"github.com/trent-kms/trent/internal/authz"
+	"github.com/trent-kms/trent/internal/caller"
+	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/policy"
+)
+
+func (s *Service) simulateCustomPolicy(ctx context.Context, c *service.Call, _ *iamapi.SimulateCustomPolicyRequest, x *simulation) (*iamapi.SimulateCustomPolicyResponse, error) {
+	results, truncated, marker, err := x.run(ctx, c)
+	return &iamapi.SimulateCustomPolicyResponse{EvaluationResults: results, IsTruncated: truncated, Marker: marker}, err
+}
+
+func (s *Service) simulatePrincipalPolicy(ctx context.Context, c *service.Call, _ *iamapi.SimulatePrincipalPolicyRequest, x *simulation) (*iamapi.SimulatePrincipalPolicyResponse, error) {
+	results, truncated, marker, err := x.run(ctx, c)
+	return &iamapi.SimulatePrincipalPolicyResponse{EvaluationResults: results, IsTruncated: truncated, Marker: marker}, err
+}
+
+// run decides the pairs of actions and resources of the page, the resources of each action one after the other.
+func (x *simulation) run(ctx context.Context, c *service.Call) (results []iamapi.EvaluationResult, truncated *bool, marker *string, err error) {
+	results = []iamapi.EvaluationResult{}
+	r := x.request(c)
+	authorizer := authz.New(x)
+	for i := x.from; i < x.end(); i++ {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, nil, err
+		}
+		result, err := x.decide(ctx, authorizer, r, &x.actions[i/len(x.resources)], &x.resources[i%len(x.resources)])
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		results = append(results, result)
+	}
+	truncated, marker = x.page.next(strconv.Itoa(x.end()), x.end() < len(x.actions)*len(x.resources))
+	return results, truncated, marker, nil
+}
+
+// request is a request as the context entries describe it: those for keys that every request has take the place of its own.
+func (x *simulation) request(c *service.Call) *authz.Request {
+	r := &authz.Request{Caller: &x.by, Identity: &x.identity, Now: c.Now, TLS: x.text("aws:securetransport") != "false"}
+	if at, err := time.Parse(time.RFC3339, x.text("aws:currenttime")); err == nil {
+		r.Now = at
+	} else if seconds, err := strconv.ParseInt(x.text("aws:epochtime"), 10, 64); err == nil {
+		r.Now = time.Unix(seconds, 0)
+	}
+	var tags []caller.Tag
+	for key, v := range x.given.entries {
+		if name, ok := strings.CutPrefix(key, "aws:principaltag/"); ok {
+			tags = append(tags, caller.Tag{Key: name, Value: v.One})
+		}
+	}
+	x.identity.Tags = sessionTags(tags, x.identity.Tags)
+	return r
+}
+
+// text is the single value of a context entry.
+func (x *simulation) text(key string) string { return x.given.entries[key].One }
+
+// decide decides one pair.
+func (x *simulation) decide(ctx context.Context, authorizer *authz.Authorizer, r *authz.Request, action, resource *string) (iamapi.EvaluationResult, error) {
+	clear(x.given.missing)
+	access := x.accessTo(*action, *resource)
+	decisions, err := authorizer.Authorize(ctx, r, []authz.Access{access}, nil)
+	if len(decisions) == 0 {
+		return iamapi.EvaluationResult{}, err
+	}
+	d := decisions[0]
+	result := iamapi.EvaluationResult{
+		EvalActionName: action, EvalResourceName: resource, EvalDecision: decided(d),
+		MatchedStatements: x.matched(r, &access, d.Explicit),
+	}
+	if b := x.identity.Boundary; b != nil {
+		says := authz.Says(r, &access, b.Policy)
+		_, denied := says.Denied()
+		_, _, allowed := says.Allowed()
+		result.PermissionsBoundaryDecisionDetail = &iamapi.PermissionsBoundaryDecisionDetail{AllowedByPermissionsBoundary: new(allowed && !denied)}
+	}
+	if x.member != nil {
+		result.OrganizationsDecisionDetail = &iamapi.OrganizationsDecisionDetail{AllowedByOrganizations: new(d.Allowed || d.Layer != authz.ServiceControl)}
+	}
+	result.MissingContextValues = append([]string{}, slices.Sorted(maps.Keys(x.given.missing))...)
+	return result, nil
+}
+
+func decided(d authz.Decision) *iamapi.PolicyEvaluationDecisionType {
+	switch {
+	case d.Allowed:
+		return new(iamapi.PolicyEvaluationDecisionTypeAllowed)
+	case d.Explicit:
+		return new(iamapi.PolicyEvaluationDecisionTypeExplicitDeny)
+	}
+	return new(iamapi.PolicyEvaluationDecisionTypeImplicitDeny)
+}
+
+// accessTo is an action on a resource, which belongs to whom ResourceOwner or its ARN names. Without a policy of its own it is
+// the principal's own account's policies that decide, as if it were theirs.
+func (x *simulation) accessTo(action, resource string) authz.Access {
+	access := authz.Access{Action: action, Resource: resource, Account: x.by.Account, Policy: x.resourcePolicy, Context: &x.given}
+	if p := x.keys[resource]; p != nil {
+		access.Policy = p
+	}
+	if access.Policy == nil {
+		return access
+	}
+	if a, err := arn.Parse(resource); err == nil && arn.IsAccount(a.Account) {
+		access.Account = a.Account
+	}
+	if x.resourceOwner != nil {
+		access.Account = *x.resourceOwner
+		if a, err := arn.Parse(*x.resourceOwner); err == nil {
+			access.Account = a.Account
+		}
+	}
+	return access
+}
+
+// matched lists the statements that deny, or, when none does, those that allow: of each policy the first.
+func (x *simulation) matched(r *authz.Request, access *authz.Access, explicit bool) []iamapi.Statement {
+	found := []iamapi.Statement{}
+	add := func(p *policy.Policy, id string, source iamapi.PolicySourceType) {
+		says := authz.Says(r, access, p)
+		n, ok := says.Denied()
+		if !explicit {
+			n, _, ok = says.Allowed()
+		}
+		if ok {
+			start, end := place(p, n)
+			found = append(found, iamapi.Statement{SourcePolicyId: &id, SourcePolicyType: &source, StartPosition: &start, EndPosition: &end})
+		}
+	}
+	for i := range x.identity.Policies {
+		p := &x.identity.Policies[i]
+		add(p.Policy, p.Name[strings.LastIndexByte(p.Name, '/')+1:], x.sources[i])
+	}
+	if access.Policy != nil {
+		add(access.Policy, "ResourcePolicy", iamapi.PolicySourceTypeResource)
+	}
+	return found
+}
+
+// place returns where a statement of a document begins and ends: lines and columns from 1.
+func place(p *policy.Policy, statement int) (start, end iamapi.Position) {
+	document, from, to := p.Text(), 0, 0
+	for i := range statement + 1 { // statements with the same text are told apart by their order
+		from = to + strings.Index(document[to:], p.Statement(i))
+		to = from + len(p.Statement(i))
+	}
+	return position(document, from), position(document, to)
+}
+
+func position(document string, offset int) iamapi.Position {
+	before := document[:offset]
+	line := strings.Count(before, "\n")
+	return iamapi.Position{Line: new(int32(line + 1)), Column: new(int32(offset - strings.LastIndexByte(before, '\n')))}
+}

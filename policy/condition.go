@@ -1,0 +1,162 @@
+package policy
+
+import "strings"
+
+// condition is one operator on one key.
+type condition struct {
+	operator   string // as it was written
+	key        string // as it was written
+	lookup     string // the key in lower case
+	quantifier quantifier
+	null       bool // the operator is Null, which looks at presence alone
+	wantAbsent bool // Null: true is among the values
+	wantThere  bool // Null: false is among the values
+	negated    bool
+	absent     bool // what an absent key makes of the condition
+	test       test
+	op         operator
+}
+
+// test compares a value of a request with the values of a condition.
+type test interface {
+	// matches reports whether a value of the policy matches: negated operators turn that round.
+	matches(got string, c Context) bool
+	// wanted returns the values of the policy with their variables replaced, for people to read.
+	wanted(c Context) []string
+}
+
+// met reports whether a context fulfils the condition.
+//
+// A key with many values needs a set operator; without one IAM lets no condition hold on it, negated or not.
+// The members of a set without values are all of any kind, and none of them is: ForAllValues holds, ForAnyValue does not.
+func (c *condition) met(context Context) bool {
+	v, present := lookup(context, c.lookup)
+	switch {
+	case c.null:
+		return present && c.wantThere || !present && c.wantAbsent
+	case !present:
+		return c.absent
+	case c.quantifier == single:
+		return !v.Multi && c.holds(v.One, context)
+	case !v.Multi:
+		return c.holds(v.One, context)
+	}
+	for _, one := range v.Many {
+		if c.holds(one, context) == (c.quantifier == forAny) {
+			return c.quantifier == forAny
+		}
+	}
+	return c.quantifier == forAll
+}
+
+// holds applies the operator to one value. A value that is not of the operator's type matches nothing, so that negated
+// operators hold on it as they do on an absent key.
+func (c *condition) holds(got string, context Context) bool {
+	return c.test.matches(got, context) != c.negated
+}
+
+// compileConditions reads a Condition element: operators of keys of values.
+func (p *parser) compileConditions(n *node) ([]condition, error) {
+	if n.kind != isObject {
+		return nil, p.refuse(Syntax, "Condition is not an object")
+	}
+	var all []condition
+	for i := range n.items {
+		operator := &n.items[i]
+		o, q, ifExists, ok := findOperator(operator.name)
+		if !ok {
+			return nil, p.refuse(UnknownOperator, "%q is not a condition operator", operator.name)
+		}
+		if operator.kind != isObject {
+			return nil, p.refuse(Syntax, "the condition operator %s has no object of keys", operator.name)
+		}
+		for j := range operator.items {
+			c := condition{
+				operator: operator.name, op: o, quantifier: q, negated: o.negated,
+				absent: ifExists || q == forAll || q == single && o.negated,
+			}
+			if err := p.compileCondition(&c, o, &operator.items[j]); err != nil {
+				return nil, err
+			}
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+// compileCondition reads the key and the values of one condition.
+func (p *parser) compileCondition(c *condition, o operator, n *node) error {
+	c.key, c.lookup = n.name, strings.ToLower(n.name)
+	vendor, name, ok := strings.Cut(c.lookup, ":")
+	if !ok || vendor == "" || name == "" {
+		return p.refuse(InvalidCondition, "the condition key %q has no prefix such as aws: or kms:", n.name)
+	}
+	if p.kind == Key && c.quantifier == forAll && callersChoose(c.lookup) {
+		return p.refuse(OverlyPermissive, "ForAllValues on %s allows requests that do not have the key", n.name)
+	}
+	values, err := p.texts(n)
+	if err != nil {
+		return err
+	}
+	if o.family == nullFamily {
+		return p.compileNull(c, values)
+	}
+	c.test, err = p.compileTest(o, values)
+	if err != nil {
+		return p.refuse(InvalidCondition, "%s of %s: %v", c.operator, c.key, err)
+	}
+	return nil
+}
+
+// callersChoose reports whether a key is one that KMS refuses in ForAllValues.
+func callersChoose(key string) bool {
+	return strings.HasPrefix(key, "kms:encryptioncontext:") || strings.HasPrefix(key, "aws:requesttag/")
+}
+
+// texts returns the values of a condition. Numbers and booleans need no quotation marks.
+func (p *parser) texts(n *node) ([]string, error) {
+	var all []string
+	for _, v := range n.list() {
+		switch v.kind {
+		case isString, isNumber, isTrue, isFalse:
+			all = append(all, v.text)
+		default:
+			return nil, p.refuse(Syntax, "a value of the condition key %s is not a string, a number or a boolean", n.name)
+		}
+	}
+	if len(all) == 0 {
+		return nil, p.refuse(InvalidCondition, "the condition key %s has no values", n.name)
+	}
+	return all, nil
+}
+
+func (p *parser) compileNull(c *condition, values []string) error {
+	c.null = true
+	for _, v := range values {
+		b, ok := parseBool(v)
+		if !ok {
+			return p.refuse(InvalidCondition, "Null of %s: %q is neither true nor false", c.key, v)
+		}
+		c.wantAbsent, c.wantThere = c.wantAbsent || b, c.wantThere || !b
+	}
+	return nil
+}
+
+func (p *parser) compileTest(o operator, values []string) (test, error) {
+	switch o.family {
+	case arnFamily:
+		return newARNTest(values, p.variables)
+	case numericFamily:
+		return newNumericTest(values, o.relation)
+	case dateFamily:
+		return newDateTest(values, o.relation)
+	case boolFamily:
+		return newBoolTest(values)
+	case binaryFamily:
+		return newBinaryTest(values)
+	case ipFamily:
+		return newIPTest(values)
+	default:
+		return newStringTest(values, o.family, p.variables)
+	}
+}
