@@ -8,7 +8,7 @@ STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 # The server that the real clients are pointed at, with the race detector, built once for all of them.
 export TRENT_TEST_BINARY := $(CURDIR)/bin/trent-race
 
-.PHONY: run build test deps check unit clients fuzz crash bench scale stall generate
+.PHONY: run build test deps check unit clients fuzz crash oracle bench scale stall authorize generate
 
 run: build
 	./bin/trent server --dev
@@ -54,6 +54,11 @@ crash: $(TRENT_TEST_BINARY)
 	TRENT_CRASH_ROUNDS=$(ROUNDS) $(GO) test -count=1 -timeout 6h -run 'Crash|Kill' ./internal/...
 	cd test/compat && TRENT_CRASH_ROUNDS=$(ROUNDS) $(GO) test -count=1 -timeout 6h -run Kill ./crash
 
+# A million cases of access control, decided by us and by somebody else's program.
+CASES ?= 1000000
+oracle:
+	TRENT_ORACLE_CASES=$(CASES) $(GO) test -count=1 -timeout 6h -v ./test/oracle
+
 bench:
 	$(GO) run ./bench
 
@@ -64,6 +69,10 @@ scale:
 # How long those who decrypt wait while RSA keys are made.
 stall:
 	$(GO) run ./bench/stall
+
+# What authorization costs a request.
+authorize:
+	$(GO) run ./bench/authorize
 
 generate:
 	$(GO) generate ./...

@@ -87,7 +87,7 @@ func serve(ctx context.Context, dev bool, dataDir, listen string, stderr io.Writ
 		return err
 	}
 	fmt.Fprintf(stderr, "profiled: ready on http://%s\n", l.Addr())
-	return errors.Join(s.Serve(ctx, l, nil), s.Close())
+	return errors.Join(s.Serve(ctx, nil, server.Listener{Listener: l}), s.Close())
 }
 
 // drivers chooses what trent server chooses.

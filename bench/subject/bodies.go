@@ -18,9 +18,17 @@ import (
 const fillers = 32
 
 // CreateKeys creates n keys and returns their ids.
-func (s *Server) CreateKeys(ctx context.Context, n int) ([]string, error) {
+func (s *Server) CreateKeys(ctx context.Context, n int) ([]string, error) { return s.CreateKeysWith(ctx, n, "") }
+
+// CreateKeysWith is CreateKeys with a key policy; empty: the default policy.
+func (s *Server) CreateKeysWith(ctx context.Context, n int, policy string) ([]string, error) {
 	ids := make([]string, n)
-	err := s.each(ctx, "CreateKey", n, func(int) []byte { return []byte("{}") }, func(i int, body []byte) error {
+	var in kmsapi.CreateKeyRequest
+	if policy != "" {
+		in.Policy = &policy
+	}
+	request := in.AppendJSON(nil)
+	err := s.each(ctx, "CreateKey", n, func(int) []byte { return request }, func(i int, body []byte) error {
 		var out kmsapi.CreateKeyResponse
 		if err := api.Decode(body, &out); err != nil {
 			return err

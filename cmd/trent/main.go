@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(serverCommand(), envCommand(), statusCommand(), clockCommand(), resetCommand(), snapshotCommand(), restoreCommand(), versionCommand())
+	root.AddCommand(serverCommand(), envCommand(), statusCommand(), clockCommand(), resetCommand(), snapshotCommand(), restoreCommand(), serviceCommand(), recoverCommand(), explainCommand(), policyCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

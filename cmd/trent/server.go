@@ -33,7 +33,7 @@ type settings struct {
 	store, rootKey, account   string
 	tlsCert, tlsKey, logLevel string
 	seed                      string
-	regions                   []string
+	regions, endpoints        []string
 	seedKeys                  []kms.SeedKey
 }
 
@@ -66,6 +66,8 @@ Every flag can also be set by an environment variable (--data-dir: TRENT_DATA_DI
 	f.StringVar(&s.account, "account", "", "account id of the first administrator (default: chosen at the first start)")
 	f.StringSliceVar(&s.regions, "region", nil, "Regions to serve (default "+defaultRegion+"; development: any)")
 	f.StringVar(&s.seed, "seed", "", "YAML file with keys that a development server begins with")
+	f.StringSliceVar(&s.endpoints, "vpc-endpoint", nil, "ID=ADDRESS: another address to listen on, as the VPC endpoint ID;\n"+
+		"ID=ADDRESS;vpc=VPC-ID;policy=FILE names its VPC and its policy")
 	f.StringVar(&s.tlsCert, "tls-cert", "", "PEM file with the certificate chain")
 	f.StringVar(&s.tlsKey, "tls-key", "", "PEM file with the certificate's private key")
 	f.BoolVar(&s.plainHTTP, "insecure-plain-http", false, "allow HTTP without TLS on addresses other than loopback")
@@ -93,6 +95,11 @@ func (s *settings) check() error {
 		return usage("--seed is for development: a production server chooses its keys itself")
 	case s.dev && s.store != "":
 		return usage("--store is for production; development keeps its records in memory or in --data-dir")
+	}
+	for _, e := range s.endpoints {
+		if _, _, err := s.vpcEndpoint(e); err != nil {
+			return err
+		}
 	}
 	for _, r := range s.regions {
 		if !arn.IsRegion(r) {
@@ -127,22 +134,23 @@ func serve(ctx context.Context, s *settings, stderr io.Writer) error {
 			return err
 		}
 	}
-	listener, err := net.Listen("tcp", s.listen)
+	listeners, err := s.listenAll()
 	if err != nil {
-		return listenFailure(s.listen, err)
+		return err
 	}
-	defer listener.Close()
+	defer closeAll(listeners)
+	addr := listeners[0].Addr().String()
 	dir, err := openDataDir(s)
 	if err != nil {
 		return err
 	}
 	defer dir.close()
-	srv, err := s.open(ctx, dir, listener.Addr().String(), stderr, log)
+	srv, err := s.open(ctx, dir, addr, stderr, log)
 	if err != nil {
 		return explain(err, s)
 	}
-	fmt.Fprintf(stderr, "trent: ready on %s (%s)\n", s.endpoint(listener.Addr().String()), s.describe(dir))
-	err = srv.Serve(ctx, listener, certificate)
+	fmt.Fprintf(stderr, "trent: ready on %s (%s)\n", s.endpoint(addr), s.describe(dir))
+	err = srv.Serve(ctx, certificate, listeners...)
 	return errors.Join(err, srv.Close())
 }
 

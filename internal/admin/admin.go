@@ -4,6 +4,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,12 @@ type Config struct {
 	// Advanced is called after the clock was advanced, so that what has become due happens now. It must not block.
 	Advanced func()
 
+	// Services keeps the services that may speak for others.
+	Services Services
+
+	// Decisions is what explains and rehearses decisions.
+	Decisions Decisions
+
 	// What a development server can do with its whole state. Shelf outlives the Service.
 	Shelf *Shelf
 	// Reset empties the server, and Restore makes records its state; both end the Service that they are called from.
@@ -45,14 +52,17 @@ type Config struct {
 }
 
 // Service implements the operations. Safe for concurrent use.
-type Service struct{ Config }
+type Service struct {
+	Config
+	searching chan struct{} // held by those who read the audit log
+}
 
 // New returns a Service.
-func New(c Config) *Service { return &Service{c} }
+func New(c Config) *Service { return &Service{c, make(chan struct{}, maxSearches)} }
 
 // Operations is the service's table.
 func (s *Service) Operations() []service.Operation {
-	return append(s.stateOperations(),
+	return append(slices.Concat(s.stateOperations(), s.serviceOperations(), s.decisionOperations()),
 		service.Define(service.Row[trentapi.AdvanceClockRequest, trentapi.AdvanceClockResponse, deployment]{
 			Name: "AdvanceClock", Resolve: target[trentapi.AdvanceClockRequest](s), Handle: s.advanceClock,
 			LogAnswer: func(out *trentapi.AdvanceClockResponse, _ deployment) []byte { return out.AppendAudit(nil) },
@@ -95,7 +105,7 @@ func (s *Service) advanceClock(ctx context.Context, c *service.Call, in *trentap
 	if !s.Dev {
 		return nil, api.NewError("UnsupportedOperationException", 400, "The clock can be advanced on a development server only.")
 	}
-	d, err := parseDuration(*in.Duration)
+	d, err := ParseDuration(*in.Duration)
 	if err != nil {
 		return nil, api.ValidationException("%s", err.Error())
 	}
@@ -113,8 +123,8 @@ const (
 	maxOffset = maxDays * 24 * time.Hour
 )
 
-// parseDuration reads a duration of Go's form (12h30m) or whole days (30d). Only forward: at least 1ns.
-func parseDuration(s string) (time.Duration, error) {
+// ParseDuration reads a duration of Go's form (12h30m) or whole days (30d). Only forward: at least 1ns.
+func ParseDuration(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		var n int64

@@ -11,6 +11,7 @@ type Error struct {
 	Code    string // "NotFoundException"
 	Status  int    // HTTP status
 	Message string
+	Reason  string // what the model of some services adds to the code, as Organizations does; may be empty
 	cause   error
 	modeled bool
 }
@@ -30,6 +31,13 @@ func (e *Error) Unwrap() error { return e.cause }
 func (e *Error) WithCause(cause error) *Error {
 	c := *e
 	c.cause = cause
+	return &c
+}
+
+// WithReason returns a copy of e with a reason.
+func (e *Error) WithReason(reason string) *Error {
+	c := *e
+	c.Reason = reason
 	return &c
 }
 

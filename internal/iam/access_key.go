@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -165,7 +164,7 @@ type AccessKey struct {
 	Secret material.Bytes
 }
 
-// newAccessKey makes an access key of a user, or of the root user. It is not stored.
+// newAccessKey makes an access key of a user, of the root user, or of a registered service. It is not stored.
 func newAccessKey(account, user string, now time.Time) *accessKey {
 	var id [10]byte
 	var secret [30]byte
@@ -180,21 +179,13 @@ func newAccessKey(account, user string, now time.Time) *accessKey {
 // NewRootKey makes an access key for an account's root user. It returns what the caller must commit for the key to
 // exist.
 func (s *Service) NewRootKey(account string, now time.Time) (AccessKey, store.Txn, error) {
-	k, t, err := s.newKey(account, "", now)
-	t.Puts = append(t.Puts, store.Put{Key: rootKeyPath(account, k.ID)})
-	return k, t, err
-}
-
-// newKey makes an access key and what must be committed for it to exist. owner is the unique id of a user, empty for the
-// root user of the account, or a registered service.
-func (s *Service) newKey(account, owner string, now time.Time) (AccessKey, store.Txn, error) {
-	k := newAccessKey(account, owner, now)
+	k := newAccessKey(account, "", now)
 	path := keyPrefix + k.id
 	p, err := s.keys.Put(path, k)
-	return AccessKey{k.id, k.secret}, store.Txn{Checks: []store.Check{{Key: path}}, Puts: []store.Put{p}}, err
+	return AccessKey{k.id, k.secret}, store.Txn{
+		Checks: []store.Check{{Key: path}},
+		Puts:   []store.Put{p, {Key: rootKeyPath(account, k.id)}},
+	}, err
 }
-
-// isUnknown says whether Lookup knows no such credentials.
-func isUnknown(err error) bool { return errors.Is(err, sigv4.ErrUnknownKey) }
 
 func rootKeyPath(account, id string) string { return rootKeyPrefix + account + "/" + id }

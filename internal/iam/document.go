@@ -16,8 +16,12 @@ const (
 	maxTrustSize   = 2048
 )
 
-// maxInlineBytes bounds the policies that live in one entity together with their white space, which must be stored as well.
-const maxInlineBytes = 256 << 10
+// What one record can have of policies with their white space, which must be stored as well: the policies that live in an
+// entity, and all versions of a managed policy.
+const (
+	maxInlineBytes  = 256 << 10
+	maxManagedBytes = 384 << 10
+)
 
 // size is the size of a document as the quotas count it.
 func size(document string) int {

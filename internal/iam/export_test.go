@@ -7,3 +7,27 @@ func ProvidedID(arn string) string {
 	}
 	return ""
 }
+
+// ParseARN takes an ARN of IAM apart.
+func ParseARN(s string) (account, kind, path, name string, ok bool) { return parseARN(s) }
+
+// DecodeEntity reads the record of an entity, and returns it written again.
+func DecodeEntity(b []byte) (again []byte, err error) {
+	e, err := decodeEntity(b)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.memo.inline(); err != nil {
+		return nil, err
+	}
+	return encodeRecord(e.clone())
+}
+
+// DecodeManaged does so for a managed policy.
+func DecodeManaged(b []byte) (again []byte, err error) {
+	m, err := decodeManaged(b)
+	if err != nil {
+		return nil, err
+	}
+	return encodeRecord(m.clone())
+}

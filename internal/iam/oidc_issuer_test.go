@@ -19,8 +19,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// issuer is an OpenID Connect identity provider, as far as those need it who trust it.
-type issuer struct {
+// identityProvider is an OpenID Connect identity provider, as far as those need it who trust it.
+type identityProvider struct {
 	t   testing.TB
 	url string
 
@@ -33,8 +33,8 @@ type issuer struct {
 	given   []string // thumbprints of the last fetch
 }
 
-func newIssuer(t testing.TB, url string) *issuer {
-	i := &issuer{t: t, url: url, keys: map[string]crypto.Signer{}}
+func newIdentityProvider(t testing.TB, url string) *identityProvider {
+	i := &identityProvider{t: t, url: url, keys: map[string]crypto.Signer{}}
 	i.add("ec", ecKey(t, elliptic.P256()))
 	return i
 }
@@ -66,14 +66,14 @@ func edKey(t testing.TB) ed25519.PrivateKey {
 	return k
 }
 
-func (i *issuer) add(id string, key crypto.Signer) {
+func (i *identityProvider) add(id string, key crypto.Signer) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.keys[id] = key
 }
 
 // fetch is Config.Fetch.
-func (i *issuer) fetch(_ context.Context, url string, thumbprints []string) ([]byte, error) {
+func (i *identityProvider) fetch(_ context.Context, url string, thumbprints []string) ([]byte, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.fetched, i.given = append(i.fetched, url), thumbprints
@@ -93,7 +93,7 @@ func (i *issuer) fetch(_ context.Context, url string, thumbprints []string) ([]b
 	return nil, errors.New("no such document: " + url)
 }
 
-func (i *issuer) set() []byte {
+func (i *identityProvider) set() []byte {
 	var keys []json.RawMessage
 	for id, key := range i.keys {
 		b, err := jose.JSONWebKey{Key: key.Public(), KeyID: id, Use: "sig"}.MarshalJSON()
@@ -113,14 +113,14 @@ func (i *issuer) set() []byte {
 }
 
 // fetches is how often something was fetched.
-func (i *issuer) fetches() int {
+func (i *identityProvider) fetches() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return len(i.fetched)
 }
 
 // with returns the claims of a good token with some of them changed; nil takes one away.
-func (i *issuer) with(changes map[string]any) map[string]any {
+func (i *identityProvider) with(changes map[string]any) map[string]any {
 	c := map[string]any{
 		"iss": i.url, "aud": "client-1", "sub": "repo:org/app", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	}
@@ -130,11 +130,11 @@ func (i *issuer) with(changes map[string]any) map[string]any {
 }
 
 // token signs claims with one of the issuer's keys.
-func (i *issuer) token(claims map[string]any) string {
+func (i *identityProvider) token(claims map[string]any) string {
 	return i.signed("ec", jose.ES256, claims)
 }
 
-func (i *issuer) signed(id string, algorithm jose.SignatureAlgorithm, claims map[string]any) string {
+func (i *identityProvider) signed(id string, algorithm jose.SignatureAlgorithm, claims map[string]any) string {
 	i.t.Helper()
 	b, err := json.Marshal(claims)
 	if err != nil {

@@ -105,7 +105,7 @@ func TestConfigurationOfAnotherIssuer(t *testing.T) {
 
 func TestIssuerThatEndsWithASlash(t *testing.T) {
 	w := newSTSWorld(t)
-	i := newIssuer(t, "https://tenant.example/")
+	i := newIdentityProvider(t, "https://tenant.example/")
 	role := w.role(home, "app", trustingProvider(w.register(i)))
 	w.web(role, i.token(i.with(nil))).get("AccessKeyId")
 	if i.fetched[0] != "https://tenant.example/.well-known/openid-configuration" {
@@ -314,7 +314,7 @@ func TestWithoutFetch(t *testing.T) {
 }
 
 func FuzzParseKeys(f *testing.F) {
-	i := newIssuer(f, idpURL)
+	i := newIdentityProvider(f, idpURL)
 	f.Add(i.set())
 	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},{"kty":"oct","k":"AA"},{"kty":"OKP","crv":"Ed25519","x":"AA"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {

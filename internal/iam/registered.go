@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/trent-kms/trent/internal/api"
+	trentapi "github.com/trent-kms/trent/internal/api/trent"
 	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/caller"
+	"github.com/trent-kms/trent/internal/material"
 	"github.com/trent-kms/trent/internal/store"
 	"github.com/trent-kms/trent/internal/wire/sigv4"
 )
@@ -53,45 +55,46 @@ func isServicePrincipal(s string) bool {
 	return true
 }
 
-// Register makes a service known, and gives it an access key, of which the secret is told once.
-func (s *Service) Register(ctx context.Context, now time.Time, principal string, accounts []string) (AccessKey, error) {
+// RegisterService makes a service known, and gives it an access key, of which the secret is told once.
+func (s *Service) RegisterService(ctx context.Context, now time.Time, principal string, accounts []string) (accessKeyID string, secret material.Bytes, err error) {
+	var none material.Bytes
 	switch {
 	case !isServicePrincipal(principal):
-		return AccessKey{}, api.ValidationException("%s is not a service principal: it must be of the form name.amazonaws.com.", principal)
+		return "", none, api.ValidationException("%s is not a service principal: it must be of the form name.amazonaws.com.", principal)
 	case slices.ContainsFunc(accounts, func(a string) bool { return !arn.IsAccount(a) }):
-		return AccessKey{}, api.ValidationException("Accounts must be account ids of twelve digits.")
+		return "", none, api.ValidationException("Accounts must be account ids of twelve digits.")
 	}
 	path := registeredPath(principal)
 	if r, _, err := s.registered.Get(ctx, path); err != nil {
-		return AccessKey{}, err
+		return "", none, err
 	} else if r != nil {
-		return AccessKey{}, api.NewError("AlreadyExistsException", 400, "The service %s is registered already.", principal)
+		return "", none, api.NewError("AlreadyExistsException", 400, "The service %s is registered already.", principal)
 	}
-	all, err := s.Services(ctx)
+	all, err := s.ListServices(ctx)
 	if err != nil {
-		return AccessKey{}, err
+		return "", none, err
 	}
 	if len(all) >= maxRegistered {
-		return AccessKey{}, api.NewError("LimitExceededException", 400, "There are %d services already, the most there can be.", maxRegistered)
+		return "", none, api.NewError("LimitExceededException", 400, "There are %d services already, the most there can be.", maxRegistered)
 	}
 	k := newAccessKey("", ofService+principal, now)
 	keyPut, err := s.keys.Put(keyPrefix+k.id, k)
 	if err != nil {
-		return AccessKey{}, err
+		return "", none, err
 	}
 	r := &Registered{Version: recordVersion, Principal: principal, Accounts: slices.Clone(accounts), AccessKey: k.id, Created: now}
 	p, err := s.registered.Put(path, r)
 	if err != nil {
-		return AccessKey{}, err
+		return "", none, err
 	}
 	_, err = s.Store.Commit(ctx, store.Txn{
 		Checks: []store.Check{{Key: path}, {Key: keyPrefix + k.id}}, Puts: []store.Put{keyPut, p},
 	})
-	return AccessKey{k.id, k.secret}, err
+	return k.id, k.secret, err
 }
 
-// Deregister forgets a service. Its access key works no more.
-func (s *Service) Deregister(ctx context.Context, principal string) error {
+// DeregisterService forgets a service. Its access key works no more.
+func (s *Service) DeregisterService(ctx context.Context, principal string) error {
 	if !isServicePrincipal(principal) {
 		return notRegistered(principal)
 	}
@@ -113,9 +116,9 @@ func notRegistered(principal string) error {
 	return api.NewError("NotFoundException", 400, "The service %s is not registered.", principal)
 }
 
-// Services returns all registered services, in the order of their names.
-func (s *Service) Services(ctx context.Context) ([]*Registered, error) {
-	var all []*Registered
+// ListServices returns all registered services, in the order of their names.
+func (s *Service) ListServices(ctx context.Context) ([]trentapi.RegisteredService, error) {
+	all := []trentapi.RegisteredService{}
 	page, err := s.Store.Range(ctx, registeredPrefix, "", maxRegistered)
 	if err != nil {
 		return nil, err
@@ -125,7 +128,7 @@ func (s *Service) Services(ctx context.Context) ([]*Registered, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, r)
+		all = append(all, trentapi.RegisteredService{ServicePrincipal: &r.Principal, Accounts: r.Accounts, AccessKeyId: &r.AccessKey})
 	}
 	return all, nil
 }

@@ -125,7 +125,7 @@ func TestSimulationsExplain(t *testing.T) {
 		got = append(got, strconv.Itoa(int(*p.Line))+":"+strconv.Itoa(int(*p.Column)))
 	}
 	got = append(got, out.MissingContextValues...)
-	want := []string{"PolicyInputList.1", "none", "4:3", "4:58", "kms:viaservice"}
+	want := []string{"PolicyInputList.1", "none", "4:3", "4:59", "kms:viaservice"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -14,6 +14,15 @@ import (
 // maxVersions is how many versions a managed policy can have.
 const maxVersions = 5
 
+// bytes is how much text the versions have together.
+func (m *Managed) bytes() int {
+	n := 0
+	for i := range m.Versions {
+		n += len(m.Versions[i].Text)
+	}
+	return n
+}
+
 // versionID is the id of a version: v1, v2, …
 func versionID(number int) string { return "v" + strconv.Itoa(number) }
 
@@ -39,6 +48,9 @@ func (s *Service) createPolicyVersion(ctx context.Context, c *service.Call, in *
 		return nil, iamapi.LimitExceededException("A managed policy can have up to %d versions. Before you create a new version, you must delete an existing version.", maxVersions)
 	}
 	m := t.managed.clone()
+	if m.bytes()+len(*t.document) > maxManagedBytes {
+		return nil, iamapi.LimitExceededException("Cannot exceed quota for PolicySize: %d", maxManagedSize)
+	}
 	m.Latest++
 	m.Updated = c.Now.Truncate(time.Second)
 	v := Version{Number: m.Latest, Text: *t.document, Created: m.Updated}

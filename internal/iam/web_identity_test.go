@@ -29,7 +29,7 @@ const (
 )
 
 // register makes the issuer a provider of the home account, for client-1, and returns its ARN.
-func (w *stsWorld) register(i *issuer, more ...string) string {
+func (w *stsWorld) register(i *identityProvider, more ...string) string {
 	w.t.Helper()
 	w.fetch = i.fetch
 	return w.rootOf(home).must("CreateOpenIDConnectProvider", append([]string{"Url", i.url, "ClientIDList.member.1", "client-1"}, more...)...).get("OpenIDConnectProviderArn")
@@ -47,10 +47,10 @@ func (w *stsWorld) web(role, token string, more ...string) stsAnswer {
 }
 
 // app is a world with an identity provider, and a role that trusts it.
-func app(t testing.TB, conditions ...string) (w *stsWorld, i *issuer, role string) {
+func app(t testing.TB, conditions ...string) (w *stsWorld, i *identityProvider, role string) {
 	t.Helper()
 	w = newSTSWorld(t)
-	i = newIssuer(t, idpURL)
+	i = newIdentityProvider(t, idpURL)
 	return w, i, w.role(home, "app", trustingProvider(w.register(i), conditions...))
 }
 
@@ -372,7 +372,7 @@ func TestTagsOfWebIdentities(t *testing.T) {
 // From the token to the provider's web server, over TLS, with the provider's certificate let in by its thumbprint.
 func TestWebIdentityOverHTTPS(t *testing.T) {
 	w := newSTSWorld(t)
-	i := newIssuer(t, "")
+	i := newIdentityProvider(t, "")
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/realm/.well-known/openid-configuration":

@@ -160,7 +160,7 @@ func fromJSON(t *testing.T, s string) (v any) {
 func TestAuditRecordsOfFailures(t *testing.T) {
 	w := newWorld(t)
 	u := w.as(alice)
-	id, disabled := u.createKey(), u.createKey()
+	id, disabled, another := u.createKey(), u.createKey(), u.createKey()
 	ciphertext, stuck := u.encrypt(id, secret, nil), u.encrypt(disabled, secret, nil)
 	u.disable(disabled)
 	key := func(id string) []resource { return []resource{{alice, "AWS::KMS::Key", u.keyARN(id)}} }
@@ -175,7 +175,8 @@ func TestAuditRecordsOfFailures(t *testing.T) {
 		{"key state, from the ciphertext", &kmsapi.DecryptRequest{CiphertextBlob: stuck}, "DisabledException", `{"encryptionAlgorithm":"SYMMETRIC_DEFAULT"}`, key(disabled)},
 		{"wrong context", &kmsapi.DecryptRequest{CiphertextBlob: ciphertext, EncryptionContext: map[string]string{"a": "b"}}, "InvalidCiphertextException", `{"encryptionAlgorithm":"SYMMETRIC_DEFAULT","encryptionContext":{"a":"b"}}`, key(id)},
 		{"no ciphertext at all", &kmsapi.DecryptRequest{CiphertextBlob: []byte("not a ciphertext")}, "InvalidCiphertextException", `{"encryptionAlgorithm":"SYMMETRIC_DEFAULT"}`, nil},
-		{"wrong key", &kmsapi.DecryptRequest{CiphertextBlob: ciphertext, KeyId: new(*u.describe("alias/aws/s3").KeyId)}, "IncorrectKeyException", `{"encryptionAlgorithm":"SYMMETRIC_DEFAULT","keyId":"` + *u.describe("alias/aws/s3").KeyId + `"}`, key(*u.describe("alias/aws/s3").KeyId)},
+		{"wrong key", &kmsapi.DecryptRequest{CiphertextBlob: ciphertext, KeyId: &another}, "IncorrectKeyException", `{"encryptionAlgorithm":"SYMMETRIC_DEFAULT","keyId":"` + another + `"}`, key(another)},
+		{"a service's key", &kmsapi.DecryptRequest{CiphertextBlob: ciphertext, KeyId: new(*u.describe("alias/aws/s3").KeyId)}, "AccessDeniedException", `{"encryptionAlgorithm":"SYMMETRIC_DEFAULT","keyId":"` + *u.describe("alias/aws/s3").KeyId + `"}`, key(*u.describe("alias/aws/s3").KeyId)},
 		{"dry run", &kmsapi.EncryptRequest{KeyId: &id, Plaintext: []byte(secret), DryRun: new(true)}, "DryRunOperationException", `{"keyId":"` + id + `","encryptionAlgorithm":"SYMMETRIC_DEFAULT","dryRun":true}`, key(id)},
 		{"no such key", &kmsapi.DescribeKeyRequest{KeyId: new("alias/absent")}, "NotFoundException", `{"keyId":"alias/absent"}`, nil},
 		{"no permission", &kmsapi.DescribeKeyRequest{KeyId: new(w.as(bob).keyARN(w.as(bob).createKey()))}, "AccessDeniedException", "", nil},

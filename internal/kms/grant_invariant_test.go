@@ -2,12 +2,15 @@ package kms_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"regexp"
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trent-kms/trent/internal/kms"
+	"github.com/trent-kms/trent/internal/store"
 )
 
 var grantID = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -63,6 +66,7 @@ func (w *world) checkGrant(path string, value []byte, counted map[string]int, wa
 	}
 	counted["kms/key/"+g.Account+"/"+g.Region+"/"+g.KeyID]++
 	indexes, err := g.Indexes()
+	w.checkGranteeIndex(g, indexes)
 	for _, p := range indexes {
 		if _, twice := want[p.Key]; twice {
 			w.t.Errorf("%s: another grant has the index record %s too", path, p.Key)
@@ -70,4 +74,22 @@ func (w *world) checkGrant(path string, value []byte, counted map[string]int, wa
 		want[p.Key] = string(p.Value)
 	}
 	return err
+}
+
+// checkGranteeIndex tests that a grant is found by its grantee, whatever the partition of the key's Region, and once: a
+// grant that authorization does not find is none.
+func (w *world) checkGranteeIndex(g *kms.Grant, indexes []store.Put) {
+	w.t.Helper()
+	grantee := regexp.MustCompile(`^arn:aws(-cn|-us-gov)?:`).ReplaceAllString(g.Grantee+g.GranteeService, "arn:aws:")
+	sum := sha256.Sum256([]byte(grantee))
+	want := "kms/grant-grantee/" + g.Account + "/" + g.Region + "/" + g.KeyID + "/" + hex.EncodeToString(sum[:]) + "/" + g.ID
+	var got []string
+	for _, p := range indexes {
+		if strings.HasPrefix(p.Key, "kms/grant-grantee/") {
+			got = append(got, p.Key)
+		}
+	}
+	if diff := cmp.Diff([]string{want}, got); diff != "" {
+		w.t.Errorf("index of grant %s by its grantee (-wanted +there): %s", g.ID, diff)
+	}
 }

@@ -56,7 +56,10 @@ func TestStoredFormsOfGrants(t *testing.T) {
 
 // Where the records of a grant are is a stored form too: a later version must find them to delete them.
 func TestPathsOfGrants(t *testing.T) {
-	const grant = "kms/grant/111122223333/us-east-1/1234abcd-12ab-34cd-56ef-1234567890ab/"
+	const (
+		grant   = "kms/grant/111122223333/us-east-1/1234abcd-12ab-34cd-56ef-1234567890ab/"
+		grantee = "kms/grant-grantee/111122223333/us-east-1/1234abcd-12ab-34cd-56ef-1234567890ab/"
+	)
 	for _, row := range []struct {
 		grant *Grant
 		want  []string
@@ -64,9 +67,13 @@ func TestPathsOfGrants(t *testing.T) {
 		{&someGrant, []string{
 			grant + someGrant.ID,
 			"kms/grant-name/111122223333/us-east-1/1234abcd-12ab-34cd-56ef-1234567890ab/08dd9e8d1885a696d12e55b362f84f3ea264044c180f3d283fc2a1dc1d6a918d",
+			grantee + "cf4f0f320ef6206298c9cbf262fe5b4986897ba7c3b9a2ab6e585bc9ddb1ccdc/" + someGrant.ID,
 			"kms/grant-retiring/us-east-1/d5cea291b22a8f02c4a58e452b8191161c263861d42f239b5dae2b0f2df46009/111122223333/1234abcd-12ab-34cd-56ef-1234567890ab/" + someGrant.ID,
 		}},
-		{&someServiceGrant, []string{grant + someServiceGrant.ID}},
+		{&someServiceGrant, []string{
+			grant + someServiceGrant.ID,
+			grantee + "65e7d15852c752806af5aacc24a4cc625ff4521a867a986bc15d8332332feff4/" + someServiceGrant.ID,
+		}},
 	} {
 		got, err := row.grant.paths()
 		if err != nil || !slices.Equal(got, row.want) {

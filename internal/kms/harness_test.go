@@ -19,11 +19,9 @@ import (
 	trentapi "github.com/trent-kms/trent/internal/api/trent"
 	"github.com/trent-kms/trent/internal/audit"
 	"github.com/trent-kms/trent/internal/hsm/root"
-	"github.com/trent-kms/trent/internal/material"
 	"github.com/trent-kms/trent/internal/server"
 	"github.com/trent-kms/trent/internal/store/memory"
 	"github.com/trent-kms/trent/internal/uuid"
-	"github.com/trent-kms/trent/internal/wire/sigv4"
 )
 
 // Two accounts and two Regions are enough for every rule.
@@ -84,19 +82,20 @@ func newWorldWith(t testing.TB, change func(*server.Config)) *world {
 	return w
 }
 
-// user is the root of an account, speaking to one Region.
+// user is the root of an account, or who has signed in (harness_iam_test.go), speaking to one Region.
 type user struct {
 	*world
 	account, region string
+	login           *login // nil: the root user
 }
 
-func (w *world) as(account string) user { return user{w, account, region} }
-func (u user) in(region string) user    { return user{u.world, u.account, region} }
+func (w *world) as(account string) user { return user{w, account, region, nil} }
+func (u user) in(region string) user    { return user{u.world, u.account, region, u.login} }
 func (u user) arn(resource string) string {
 	return "arn:aws:kms:" + u.region + ":" + u.account + ":" + resource
 }
 func (u user) keyARN(id string) string    { return u.arn("key/" + id) }
-func (u user) principal() string          { return "arn:aws:iam::" + u.account + ":root" }
+func (u user) principal() string          { return u.login.arnOr("arn:aws:iam::" + u.account + ":root") }
 func (u user) nobody() (id, arnOf string) { id = uuid.New(); return id, u.keyARN(id) }
 func (u user) keyPath(id string) string   { return "kms/key/" + u.account + "/" + u.region + "/" + id }
 func (u user) aliasPath(name string) string {
@@ -145,10 +144,7 @@ func (u user) roundTrip(service, prefix, operation string, body []byte) answer {
 	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	r.Header.Set("X-Amz-Target", prefix+"."+operation)
-	cred := sigv4.Credential{AccessKeyID: u.account, Secret: material.Take([]byte("test"))}
-	if err := sigv4.Sign(r, body, cred, u.region, service, time.Now()); err != nil {
-		u.t.Error(err)
-	}
+	u.signRequest(r, body, service)
 	w := httptest.NewRecorder()
 	u.handler.ServeHTTP(w, r)
 	a := answer{operation: operation, status: w.Code, requestID: w.Header().Get("X-Amzn-Requestid"), body: w.Body.Bytes()}

@@ -52,7 +52,7 @@ func (all records) add(r store.Record) (err error) {
 		all.aliases[r.Key], err = kms.DecodeAlias(r.Value)
 	case "deletion", "expiry":
 		all.indexes[r.Key] = true
-	case "usage", "grant", "grant-name", "grant-retiring": // tested with what makes them
+	case "usage", "grant", "grant-name", "grant-retiring", "grant-grantee": // tested with what makes them
 	default:
 		panic("kms_test: unknown kind of record " + kind)
 	}

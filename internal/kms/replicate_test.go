@@ -156,8 +156,13 @@ func TestAReplicaThatTimeHasDeletedMissesNothing(t *testing.T) {
 		p.Rotation = Rotation{Period: 90, Next: now.Add(days(90))}
 		r.Rotation = p.Rotation
 	})
-	if _, err := s.resolve(t.Context(), call("DescribeKey", now.Add(days(91))), "kms:DescribeKey", primary.ID, keyOnly); err != nil {
+	c := call("DescribeKey", now.Add(days(91)))
+	target, err := s.resolve(t.Context(), c, "kms:DescribeKey", primary.ID, keyOnly)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if err := s.settle(t.Context(), c, target); !errors.Is(err, store.ErrConflict) {
+		t.Fatalf("got %v, want what makes the call begin anew", err)
 	}
 	for _, k := range []*Key{primary, replica} {
 		got, _, err := s.get(t.Context(), now, k.Account, k.Region, k.ID)

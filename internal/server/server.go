@@ -20,9 +20,11 @@ import (
 
 	"github.com/trent-kms/trent/internal/admin"
 	"github.com/trent-kms/trent/internal/audit"
+	"github.com/trent-kms/trent/internal/authz"
 	"github.com/trent-kms/trent/internal/hsm/root"
 	"github.com/trent-kms/trent/internal/iam"
 	"github.com/trent-kms/trent/internal/kms"
+	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/internal/store"
 )
 
@@ -159,15 +161,43 @@ func localHost(r *http.Request) bool {
 	return ip != nil && ip.IsLoopback() || name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
-// Serve answers on l until ctx ends, then lets requests under way finish. With t it speaks TLS.
-func (s *Server) Serve(ctx context.Context, l net.Listener, t *tls.Config) error {
+// Listener is where requests come in. What comes in through an Endpoint is marked with it.
+type Listener struct {
+	net.Listener
+	Endpoint *authz.Endpoint
+}
+
+// Serve answers on all listeners until ctx ends or one of them fails, then lets requests under way finish. With t it
+// speaks TLS.
+func (s *Server) Serve(ctx context.Context, t *tls.Config, listeners ...Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	errs := make(chan error)
+	for _, l := range listeners {
+		go func() {
+			errs <- s.serveOn(ctx, l, t)
+			stop()
+		}()
+	}
+	var err error
+	for range listeners {
+		err = errors.Join(err, <-errs)
+	}
+	s.underWay.Wait()
+	return err
+}
+
+func (s *Server) serveOn(ctx context.Context, at Listener, t *tls.Config) error {
 	// While little is in memory, as on nearly every server, the collector would run a hundred times a second under load.
 	// What is allotted and not used counts for its pace, and takes no memory.
 	pace := make([]byte, paceBytes)
 	defer runtime.KeepAlive(pace)
 	h := NewHTTP(s.Handler(), s.config.Log)
 	h.TLSConfig = t
-	l = netutil.LimitListener(l, maxConnections)
+	if at.Endpoint != nil {
+		h.BaseContext = func(net.Listener) context.Context { return service.WithEndpoint(context.Background(), at.Endpoint) }
+	}
+	l := netutil.LimitListener(at.Listener, maxConnections)
 	ended := make(chan error, 1)
 	go func() {
 		if t != nil {
@@ -188,6 +218,5 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, t *tls.Config) error
 		_ = h.Close() // it reports what the connections say; they are gone either way
 	}
 	<-ended
-	s.underWay.Wait()
 	return nil
 }

@@ -332,7 +332,7 @@ func TestServeDrains(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(ctx, l, nil) }()
+	go func() { ended <- srv.Serve(ctx, nil, server.Listener{Listener: l}) }()
 	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

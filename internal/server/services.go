@@ -126,7 +126,7 @@ func (s *Server) start(v *services, now *clock.Clock) error {
 	due := make(chan struct{}, 1)
 	administration := admin.New(admin.Config{
 		Store: v.store, Clock: now, Dev: c.Dev, Version: c.Version, Engine: c.Engine, Regions: c.Regions,
-		Started: time.Now().UTC(), Account: administrators(c, s.deployment), Advanced: func() { wake(due) },
+		Started: time.Now().UTC(), Services: v.identities, Account: administrators(c, s.deployment), Advanced: func() { wake(due) },
 		Ready: s.ready, Shelf: s.shelf, Reset: s.reset, Snapshot: s.snapshot, Restore: s.restore,
 	})
 	verifier, err := sigv4.New(sigv4.Config{Lookup: v.identities.Lookup})
@@ -135,10 +135,10 @@ func (s *Server) start(v *services, now *clock.Clock) error {
 	}
 	v.pipeline = service.New(service.Config{
 		Services: []service.Service{
-			{Name: kmsapi.Service, Source: "kms.amazonaws.com", Protocol: wire.JSON{TargetPrefix: kmsapi.TargetPrefix}, Table: v.keys.Operations(), API: kmsapi.Operations()},
+			{Name: kmsapi.Service, Source: "kms.amazonaws.com", Protocol: wire.JSON{TargetPrefix: kmsapi.TargetPrefix}, Table: v.keys.Operations(), API: kmsapi.Operations(), Forwarded: true},
 			{Name: stsapi.Service, Source: "sts.amazonaws.com", Protocol: wire.Query{Version: stsapi.Version, Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"}, Table: v.identities.STS(), API: stsapi.Operations(), Global: true},
 			{Name: iamapi.Service, Source: "iam.amazonaws.com", Protocol: wire.Query{Version: iamapi.Version, Namespace: "https://iam.amazonaws.com/doc/2010-05-08/"}, Table: v.identities.IAM(), API: iamapi.Operations(), Global: true},
-			{Name: orgapi.Service, Source: "organizations.amazonaws.com", Protocol: wire.JSON{TargetPrefix: orgapi.TargetPrefix}, Table: v.organizations.Operations(), API: orgapi.Operations(), Global: true},
+			{Name: orgapi.Service, Source: "organizations.amazonaws.com", Protocol: wire.JSON{TargetPrefix: orgapi.TargetPrefix, Internal: "ServiceException"}, Table: v.organizations.Operations(), API: orgapi.Operations(), Global: true},
 			{Name: trentapi.Service, Source: "trent", Protocol: wire.JSON{TargetPrefix: trentapi.TargetPrefix}, Table: administration.Operations(), API: trentapi.Operations()},
 		},
 		Verifier: verifier, Authorizer: authz.New(v.identities), Forward: v.identities.Forward, Regions: c.Regions, Clock: now, Audit: s.audit.Append, Log: c.Log,

@@ -33,6 +33,9 @@ type Service struct {
 	API []api.OperationInfo
 	// Global marks a service that is the same in all Regions. Its clients sign for whichever they like.
 	Global bool
+	// Forwarded lets registered services make requests on behalf of principals. What they may do so is to use keys, and
+	// not to make credentials.
+	Forwarded bool
 }
 
 // Config is what a Pipeline works with. All fields are needed.
@@ -183,7 +186,7 @@ func (p *Pipeline) authenticate(r *http.Request, svc *entry, op *Operation, body
 		return signed, err
 	}
 	if signed.Caller.Type == caller.Service {
-		signed.Caller, err = p.forward(r, signed.Caller)
+		signed.Caller, err = p.forward(r, svc, signed.Caller)
 	}
 	return signed, err
 }
@@ -201,8 +204,11 @@ const (
 )
 
 // forward returns who a registered service asks for: itself, perhaps for a resource, or a principal that has asked it.
-func (p *Pipeline) forward(r *http.Request, service caller.Caller) (caller.Caller, error) {
+func (p *Pipeline) forward(r *http.Request, svc *entry, service caller.Caller) (caller.Caller, error) {
 	if id := r.Header.Get(onBehalfOf); id != "" {
+		if !svc.Forwarded {
+			return service, api.AccessDeniedException("%s may not make requests to %s on behalf of others.", service.ARN, svc.Name)
+		}
 		return p.Forward(r.Context(), &service, id, r.Header.Get(onBehalfToken))
 	}
 	service.SourceARN, service.SourceAccount = r.Header.Get(sourceARN), r.Header.Get(sourceAccount)
@@ -316,6 +322,10 @@ func (p *Pipeline) record(ctx context.Context, c *Call, out api.Output, err erro
 		e := api.From(err)
 		c.Event.ErrorCode, c.Event.ErrorMessage = e.Code, e.Message
 		c.Event.ResponseElements = nil
+	}
+	if c.Caller.Type == caller.WebIdentity && c.Caller.UserID == "" && err != nil {
+		// Nobody vouched for who has sent it. Like a request with a bad signature, it does not get to fill the log.
+		return out, err
 	}
 	if auditErr := p.Audit(context.WithoutCancel(ctx), c.Event); auditErr != nil {
 		p.unrecorded.Store(true)

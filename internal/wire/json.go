@@ -12,7 +12,11 @@ import (
 const jsonType = "application/x-amz-json-1.1"
 
 // JSON is AWS JSON 1.1: POST /, X-Amz-Target: Prefix.Operation.
-type JSON struct{ TargetPrefix string }
+type JSON struct {
+	TargetPrefix string
+	// Internal is the code of the service's own failures, where it is not KMS's.
+	Internal string
+}
 
 // Recognise goes by X-Amz-Target. The content type is not looked at: clients send several, and the signature covers
 // the target.
@@ -48,10 +52,17 @@ var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, 1<<10)) }}
 const maxPooledBytes = 16 << 10
 
 // Fail sends {"__type": code, "message": text}; without a text only the code, as AWS does.
-func (JSON) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
-	body := api.AppendText([]byte(`{"__type":`), e.Code)
+func (j JSON) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
+	code := e.Code
+	if code == "KMSInternalException" && j.Internal != "" {
+		code = j.Internal
+	}
+	body := api.AppendText([]byte(`{"__type":`), code)
 	if e.Message != "" {
 		body = api.AppendText(append(body, `,"message":`...), e.Message)
+	}
+	if e.Reason != "" {
+		body = api.AppendText(append(body, `,"Reason":`...), e.Reason)
 	}
 	_ = write(w, requestID, jsonType, e.Status, append(body, '}'))
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/trent-kms/trent/test/internal/harness"
+	"github.com/trent-kms/trent/test/internal/script"
 )
 
 // fence is one fenced block of a document: what it says after the opening fence, and its lines.
@@ -125,7 +126,7 @@ func shell(t *testing.T, dir, text string) string {
 	defer cancel()
 	c := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", "set -v\n"+text)
 	c.Dir = dir
-	c.Env = append(harness.Environ(), "AWS_PAGER=", "PATH="+programs(t)+":/usr/bin:/bin")
+	c.Env = append(harness.Environ(), "AWS_PAGER=", "PATH="+script.Programs(t)+":/usr/bin:/bin")
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the tour failed: %v\n%s", err, out)

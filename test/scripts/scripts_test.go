@@ -1,5 +1,5 @@
 // Package scripts runs the built program as its users do: the command line, and the AWS CLI against a server. A script
-// in testdata is a session; commands.go has the commands that scripts know besides those of testscript.
+// in testdata is a session; test/internal/script has the commands that scripts know besides those of testscript.
 package scripts
 
 import (
@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -19,18 +18,19 @@ import (
 
 	"github.com/trent-kms/trent/internal/audit"
 	"github.com/trent-kms/trent/test/internal/harness"
+	"github.com/trent-kms/trent/test/internal/script"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
 func TestScripts(t *testing.T) {
 	work := t.TempDir()
-	programs, known := programs(t), knownToCLI(t)
+	programs, known := script.Programs(t), knownToCLI(t)
 	// The scripts run in parallel when the function given to Run has returned, and have ended when Run returns.
 	t.Run("all", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{
-			Dir: "testdata", WorkdirRoot: work, RequireUniqueNames: true, Cmds: commands,
-			Setup:     func(e *testscript.Env) error { return prepare(e, programs) },
+			Dir: "testdata", WorkdirRoot: work, RequireUniqueNames: true, Cmds: script.Commands(),
+			Setup:     func(e *testscript.Env) error { return script.Prepare(e, programs) },
 			Condition: func(c string) (bool, error) { return knowsNewer(known, c) },
 		})
 	})
@@ -54,7 +54,7 @@ func knowsNewer(known []string, condition string) (bool, error) {
 // knownToCLI are the operations that the AWS CLI has, as it lists them to whoever asks for one that there is not.
 func knownToCLI(t *testing.T) []string {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), awsCLI(t), "kms", "fly")
+	c := exec.CommandContext(t.Context(), script.AWSCLI(t), "kms", "fly")
 	c.Env = append(harness.Environ(), "AWS_PAGER=")
 	out, err := c.CombinedOutput()
 	known := regexp.MustCompile(`[a-z]+(-[a-z]+)+|(en|de)crypt|sign|verify`).FindAllString(string(out), -1)
@@ -67,30 +67,6 @@ func knownToCLI(t *testing.T) []string {
 // cliName is how the AWS CLI writes the name of an operation: CreateKey is create-key.
 func cliName(operation string) string {
 	return strings.ToLower(regexp.MustCompile(`(.)([A-Z])`).ReplaceAllString(operation, "$1-$2"))
-}
-
-// programs is a directory with the programs that scripts call: the built one, and the system's AWS CLI.
-func programs(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, path := range map[string]string{"trent": harness.Binary(), "aws": awsCLI(t)} {
-		if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-// awsCLI prefers the system's own over one that somebody has put in front of it. Without one the tests fail.
-func awsCLI(t *testing.T) string {
-	t.Helper()
-	for _, path := range []string{"/usr/bin/aws", "/usr/local/bin/aws", "/opt/homebrew/bin/aws"} {
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	t.Fatal("there is no AWS CLI: apt-get install awscli")
-	return ""
 }
 
 // checkCoverage reads the audit logs of all servers that the scripts started: what the AWS CLI called must be there,

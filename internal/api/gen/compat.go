@@ -56,8 +56,10 @@ errors, and Debian's boto3 and AWS CLI all that they know (` + "`test/`" + `).
 
 ### Known differences
 
-- Key policies and grants are stored and validated, and not enforced yet. That the users and roles they name exist is not
-  checked.
+- Access is decided as at AWS; where AWS leaves something open, [ADR 10](adr/0010-who-may-do-what.md) says how. The
+  condition keys of attestation documents are never there.
+- Of IAM, STS and Organizations, Trent has the operations listed below. There are no MFA devices, no SAML, no
+  service-linked roles, no invitations to organizations.
 - Request quotas and the quota of keys in an account are not enforced. Those of tags, aliases, grants, policies and
   on-demand rotations are.
 - ` + "`Recipient`" + ` (attestation) and custom key stores are refused. Encapsulate and Decapsulate have no ` + "`Recipient`" + `, and ignore
@@ -70,7 +72,7 @@ errors, and Debian's boto3 and AWS CLI all that they know (` + "`test/`" + `).
 - ML-DSA does not take MessageType DIGEST; public keys with compressed points are refused.
 - SM2 (at AWS in China only) is offered in every Region, SM4 in none: SYMMETRIC_DEFAULT is AES-256-GCM everywhere.
 - A key is gone at its deletion date, where AWS takes up to 24 hours more.
-- The key of an AWS service (` + "`alias/aws/s3`" + `) appears when it is first used, and can be used directly.
+- The key of an AWS service (` + "`alias/aws/s3`" + `) appears when it is first described or used, and can be used through a registered service only.
 - Reads see every write that was acknowledged, on the same node at once.
 - Where AWS does not say what it does, Trent is strict: [ADR 4](adr/0004-strict-where-aws-is-silent.md).
 `

@@ -368,7 +368,40 @@ func (x *EnablePolicyTypeResponse) AppendAudit(b []byte) []byte {
 }
 
 // AppendAudit appends what an audit record may hold of x, or null.
+func (x *EnabledServicePrincipal) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.ServicePrincipal != nil {
+		b = append(b, `"servicePrincipal":`...)
+		b = append(api.AppendText(b, *x.ServicePrincipal), ',')
+	}
+	if x.DateEnabled != nil {
+		b = append(b, `"dateEnabled":`...)
+		b = append(api.AppendAuditTime(b, *x.DateEnabled), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
 func (*LeaveOrganizationRequest) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *ListAWSServiceAccessForOrganizationRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.NextToken != nil {
+		b = append(b, `"nextToken":`...)
+		b = append(api.AppendText(b, *x.NextToken), ',')
+	}
+	if x.MaxResults != nil {
+		b = append(b, `"maxResults":`...)
+		b = append(api.AppendInt(b, *x.MaxResults), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*ListAWSServiceAccessForOrganizationResponse) AppendAudit(b []byte) []byte {
+	return append(b, "null"...)
+}
 
 // AppendAudit appends what an audit record may hold of x, or null.
 func (x *ListAccountsForParentRequest) AppendAudit(b []byte) []byte {

@@ -97,6 +97,11 @@ func (x *LeaveOrganizationRequest) Common() api.Common {
 }
 
 // Common returns what the request shares with those of other operations.
+func (x *ListAWSServiceAccessForOrganizationRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
 func (x *ListAccountsRequest) Common() api.Common {
 	return api.Common{}
 }

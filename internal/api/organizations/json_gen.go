@@ -837,10 +837,94 @@ func (x *EnablePolicyTypeResponse) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *EnabledServicePrincipal) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "ServicePrincipal":
+			x.ServicePrincipal = d.Text()
+		case "DateEnabled":
+			x.DateEnabled = d.Time()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *EnabledServicePrincipal) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.ServicePrincipal != nil {
+		b = append(b, `"ServicePrincipal":`...)
+		b = append(api.AppendText(b, *x.ServicePrincipal), ',')
+	}
+	if x.DateEnabled != nil {
+		b = append(b, `"DateEnabled":`...)
+		b = append(api.AppendTime(b, *x.DateEnabled), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
 func (*LeaveOrganizationRequest) DecodeJSON(d *api.Decoder) { d.SkipObject() }
 
 // AppendJSON appends x as a JSON object; absent members are left out.
 func (*LeaveOrganizationRequest) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ListAWSServiceAccessForOrganizationRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "NextToken":
+			x.NextToken = d.Text()
+		case "MaxResults":
+			x.MaxResults = d.Int32()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ListAWSServiceAccessForOrganizationRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.NextToken != nil {
+		b = append(b, `"NextToken":`...)
+		b = append(api.AppendText(b, *x.NextToken), ',')
+	}
+	if x.MaxResults != nil {
+		b = append(b, `"MaxResults":`...)
+		b = append(api.AppendInt(b, *x.MaxResults), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ListAWSServiceAccessForOrganizationResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "EnabledServicePrincipals":
+			x.EnabledServicePrincipals = api.DecodeStructs[EnabledServicePrincipal](d)
+		case "NextToken":
+			x.NextToken = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ListAWSServiceAccessForOrganizationResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.EnabledServicePrincipals != nil {
+		b = append(b, `"EnabledServicePrincipals":`...)
+		b = append(api.AppendList(b, x.EnabledServicePrincipals, (*EnabledServicePrincipal).AppendJSON), ',')
+	}
+	if x.NextToken != nil {
+		b = append(b, `"NextToken":`...)
+		b = append(api.AppendText(b, *x.NextToken), ',')
+	}
+	return api.EndObject(b)
+}
 
 // DecodeJSON reads x from a JSON object; unknown members are skipped.
 func (x *ListAccountsForParentRequest) DecodeJSON(d *api.Decoder) {

@@ -35,6 +35,7 @@ func Operations() []api.OperationInfo {
 		{Name: "DisablePolicyType", Built: true, NewInput: func() api.Input { return new(DisablePolicyTypeRequest) }, NewOutput: func() api.Output { return new(DisablePolicyTypeResponse) }},
 		{Name: "EnablePolicyType", Built: true, NewInput: func() api.Input { return new(EnablePolicyTypeRequest) }, NewOutput: func() api.Output { return new(EnablePolicyTypeResponse) }},
 		{Name: "LeaveOrganization", Built: true, NewInput: func() api.Input { return new(LeaveOrganizationRequest) }, NewOutput: func() api.Output { return new(api.Empty) }},
+		{Name: "ListAWSServiceAccessForOrganization", Built: true, NewInput: func() api.Input { return new(ListAWSServiceAccessForOrganizationRequest) }, NewOutput: func() api.Output { return new(ListAWSServiceAccessForOrganizationResponse) }},
 		{Name: "ListAccounts", Built: true, NewInput: func() api.Input { return new(ListAccountsRequest) }, NewOutput: func() api.Output { return new(ListAccountsResponse) }},
 		{Name: "ListAccountsForParent", Built: true, NewInput: func() api.Input { return new(ListAccountsForParentRequest) }, NewOutput: func() api.Output { return new(ListAccountsForParentResponse) }},
 		{Name: "ListChildren", Built: true, NewInput: func() api.Input { return new(ListChildrenRequest) }, NewOutput: func() api.Output { return new(ListChildrenResponse) }},

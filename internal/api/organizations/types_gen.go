@@ -485,6 +485,12 @@ func (EnablePolicyTypeResponse) LogValue() slog.Value {
 	return slog.StringValue("organizationsapi.EnablePolicyTypeResponse")
 }
 
+// EnabledServicePrincipal is a structure of AWS Organizations.
+type EnabledServicePrincipal struct {
+	ServicePrincipal *string // 1 to 128 characters; of [\w+=,.@-]*
+	DateEnabled      *time.Time
+}
+
 // LeaveOrganizationRequest is the request of LeaveOrganization.
 type LeaveOrganizationRequest struct{}
 
@@ -496,6 +502,38 @@ func (LeaveOrganizationRequest) Format(f fmt.State, _ rune) {
 // LogValue logs the name of the type alone.
 func (LeaveOrganizationRequest) LogValue() slog.Value {
 	return slog.StringValue("organizationsapi.LeaveOrganizationRequest")
+}
+
+// ListAWSServiceAccessForOrganizationRequest is the request of ListAWSServiceAccessForOrganization.
+type ListAWSServiceAccessForOrganizationRequest struct {
+	NextToken  *string // 0 to 100000 characters; of [\s\S]*
+	MaxResults *int32  // 1 to 20
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ListAWSServiceAccessForOrganizationRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "organizationsapi.ListAWSServiceAccessForOrganizationRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (ListAWSServiceAccessForOrganizationRequest) LogValue() slog.Value {
+	return slog.StringValue("organizationsapi.ListAWSServiceAccessForOrganizationRequest")
+}
+
+// ListAWSServiceAccessForOrganizationResponse is the response of ListAWSServiceAccessForOrganization.
+type ListAWSServiceAccessForOrganizationResponse struct {
+	EnabledServicePrincipals []EnabledServicePrincipal
+	NextToken                *string // 0 to 100000 characters; of [\s\S]*
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ListAWSServiceAccessForOrganizationResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "organizationsapi.ListAWSServiceAccessForOrganizationResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (ListAWSServiceAccessForOrganizationResponse) LogValue() slog.Value {
+	return slog.StringValue("organizationsapi.ListAWSServiceAccessForOrganizationResponse")
 }
 
 // ListAccountsForParentRequest is the request of ListAccountsForParent.

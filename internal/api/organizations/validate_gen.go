@@ -302,6 +302,19 @@ func (x *EnablePolicyTypeRequest) Validate(v *api.Violations) {
 func (*LeaveOrganizationRequest) Validate(*api.Violations) {}
 
 // Validate reports every constraint of the model that x breaks.
+func (x *ListAWSServiceAccessForOrganizationRequest) Validate(v *api.Violations) {
+	if x.NextToken != nil {
+		v.Text("nextToken", *x.NextToken, 0, 100000)
+		if !matchesNextToken(*x.NextToken) {
+			v.Pattern("nextToken", *x.NextToken, "[\\s\\S]*")
+		}
+	}
+	if x.MaxResults != nil {
+		v.Range("maxResults", *x.MaxResults, 1, 20)
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
 func (x *ListAccountsForParentRequest) Validate(v *api.Violations) {
 	if x.ParentId == nil {
 		v.Null("parentId")

@@ -1,14 +1,13 @@
 package org
 
 import (
-	"errors"
 
 	"github.com/trent-kms/trent/internal/api"
 	orgapi "github.com/trent-kms/trent/internal/api/organizations"
 )
 
 // because notes the Reason that the model of ConstraintViolationException and InvalidInputException has.
-func because(reason string, e *api.Error) error { return e.WithCause(errors.New(reason)) }
+func because(reason string, e *api.Error) error { return e.WithReason(reason) }
 
 func constraint(reason, format string, args ...any) error {
 	return because(reason, orgapi.ConstraintViolationException(format, args...))

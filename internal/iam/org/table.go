@@ -28,6 +28,7 @@ func (s *Service) Operations() []service.Operation {
 		define(s, "DisablePolicyType", write|logAnswer, findDisable, s.disablePolicyType),
 		define(s, "EnablePolicyType", write|logAnswer, findEnable, s.enablePolicyType),
 		define(s, "LeaveOrganization", write|member, nil, s.leaveOrganization),
+		define(s, "ListAWSServiceAccessForOrganization", read, nil, listServiceAccess),
 		define(s, "ListAccounts", read, nil, s.listAccounts),
 		define(s, "ListAccountsForParent", read, findParent(s, func(in *orgapi.ListAccountsForParentRequest) *string { return in.ParentId }), s.listAccountsForParent),
 		define(s, "ListChildren", read, findParent(s, func(in *orgapi.ListChildrenRequest) *string { return in.ParentId }), s.listChildren),

@@ -28,6 +28,15 @@ func listRoots(_ context.Context, c *service.Call, in *orgapi.ListRootsRequest, 
 	return &orgapi.ListRootsResponse{Roots: []orgapi.Root{*shownRoot(t.org)}}, nil
 }
 
+// listServiceAccess lists the AWS services that are integrated with the organization. There are none to integrate with;
+// Terraform asks whenever it reads an organization.
+func listServiceAccess(_ context.Context, c *service.Call, in *orgapi.ListAWSServiceAccessForOrganizationRequest, t *target) (*orgapi.ListAWSServiceAccessForOrganizationResponse, error) {
+	if _, err := newPager(c, t, in.NextToken, in.MaxResults); err != nil {
+		return nil, err
+	}
+	return &orgapi.ListAWSServiceAccessForOrganizationResponse{EnabledServicePrincipals: []orgapi.EnabledServicePrincipal{}}, nil
+}
+
 func (s *Service) findChild(ctx context.Context, c *service.Call, in *orgapi.ListParentsRequest, t *target) error {
 	ok, err := s.find(ctx, c, *in.ChildId, t)
 	if err == nil && (!ok || t.entity.kind() == orgapi.TargetTypeRoot) {

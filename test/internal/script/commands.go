@@ -1,4 +1,6 @@
-package scripts
+// Package script is what the scripts of this folder can do: start a server of the built program, call it with the AWS CLI
+// as this principal or that, and compare what comes back. The scripts are in the language of testscript.
+package script
 
 import (
 	"bytes"
@@ -8,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -17,51 +20,76 @@ import (
 	"github.com/trent-kms/trent/test/internal/harness"
 )
 
-// commands are what scripts know besides the commands of testscript:
+// Commands are what scripts know besides the commands of testscript:
 //
 //	server FLAG…        start trent server; AWS_ENDPOINT_URL says where, and server.log has what it says
 //	restart             start it again with the same flags after it has ended
 //	finish              SIGTERM; it must exit with status 0
 //	crash               SIGKILL
 //	kms OPERATION …     the AWS CLI's kms commands against the server, as test, or as $AS with $SECRET
-//	sts OPERATION …     likewise
+//	iam OPERATION …     likewise, as are sts and organizations
+//	credentials NAME    the last output is of create-access-key, of an operation of sts that makes temporary
+//	                    credentials, or of trent service register: from now on they are NAME's
+//	as NAME             the next calls are NAME's; test, or an account id, is an account's root user
 //	error CODE [TEXT]   the last call failed with this code and exactly this text; without TEXT, with none
+//	denied ACTION RESOURCE REASON
+//	                    the last call failed with AccessDeniedException, and its text is AWS's: that this caller is not
+//	                    authorized to perform ACTION on RESOURCE because REASON allows it not (no identity-based policy),
+//	                    or with REASON (an explicit deny in an identity-based policy)
 //	keep NAME           the last output, without the line end, becomes $NAME
 //	exits N COMMAND …   the command's exit status is N
+//	fill FILE…          every @NAME@ in the files becomes $NAME
 //	occupy NAME         a port of the loopback address that is in use; $NAME is the address
+//	free NAME           one that is not
+//	issuer              start an OpenID Connect identity provider, $ISSUER
+//	token FILE CLAIM=VALUE…
+//	                    an ID token of it with these claims, valid for an hour
 //	certificate         chain.pem and key.pem for 127.0.0.1
 //	newer FILE          the store in FILE has a format that no program knows yet
-var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"server":      serverCommand,
-	"restart":     func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).start(ts) },
-	"finish":      func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(of(ts).server.Stop()) },
-	"crash":       func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(of(ts).server.Kill()) },
-	"kms":         func(ts *testscript.TestScript, neg bool, args []string) { client(ts, neg, "kms", args) },
-	"sts":         func(ts *testscript.TestScript, neg bool, args []string) { client(ts, neg, "sts", args) },
-	"error":       errorCommand,
-	"keep":        keepCommand,
-	"exits":       exitsCommand,
-	"occupy":      occupyCommand,
-	"certificate": certificateCommand,
-	"newer":       newerCommand,
+func Commands() map[string]func(*testscript.TestScript, bool, []string) {
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"server":      serverCommand,
+		"restart":     func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).start(ts) },
+		"finish":      func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(of(ts).server.Stop()) },
+		"crash":       func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(of(ts).server.Kill()) },
+		"credentials": credentialsCommand,
+		"as":          asCommand,
+		"error":       errorCommand,
+		"denied":      deniedCommand,
+		"keep":        keepCommand,
+		"exits":       exitsCommand,
+		"fill":        fillCommand,
+		"occupy":      occupyCommand,
+		"free":        freeCommand,
+		"issuer":      issuerCommand,
+		"token":       tokenCommand,
+		"certificate": certificateCommand,
+		"newer":       newerCommand,
+	}
+	for _, service := range []string{"kms", "iam", "sts", "organizations"} {
+		commands[service] = func(ts *testscript.TestScript, neg bool, args []string) { client(ts, neg, service, args) }
+	}
+	return commands
 }
 
 // session is what a script has running.
 type session struct {
-	args   []string
-	server *harness.Server
+	args    []string
+	server  *harness.Server
+	callers map[string]identity // by name
+	issuer  *harness.Issuer
 }
 
 type sessionKey struct{}
 
-// noProfile stands for the files of the AWS CLI that a script does not have. While it has none, kms and sts sign as $AS.
+// noProfile stands for the files of the AWS CLI that a script does not have. While it has none, its calls are signed as $AS.
 const noProfile = "/dev/null"
 
 func of(ts *testscript.TestScript) *session { return ts.Value(sessionKey{}).(*session) }
 
-// prepare gives a script a bare environment: its programs, and nothing of whoever runs the tests.
-func prepare(e *testscript.Env, programs string) error {
-	e.Values[sessionKey{}] = new(session)
+// Prepare gives a script a bare environment: its programs, and nothing of whoever runs the tests.
+func Prepare(e *testscript.Env, programs string) error {
+	e.Values[sessionKey{}] = &session{callers: make(map[string]identity)}
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("PATH", programs+":/usr/bin:/bin")
 	e.Setenv("AWS_CONFIG_FILE", noProfile)
@@ -120,6 +148,7 @@ func client(ts *testscript.TestScript, neg bool, service string, args []string) 
 	if ts.Getenv("AWS_SHARED_CREDENTIALS_FILE") == noProfile {
 		ts.Setenv("AWS_ACCESS_KEY_ID", name)
 		ts.Setenv("AWS_SECRET_ACCESS_KEY", secret)
+		ts.Setenv("AWS_SESSION_TOKEN", ts.Getenv("TOKEN"))
 	}
 	args = append([]string{"--endpoint-url", ts.Getenv("AWS_ENDPOINT_URL"), "--region", ts.Getenv("REGION"), service}, args...)
 	err := ts.Exec("aws", args...)
@@ -136,21 +165,29 @@ func errorCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: error CODE [TEXT]")
 	}
-	said := strings.TrimSpace(ts.ReadFile("stderr"))
-	said = strings.Replace(said, " (reached max retries: 0)", "", 1) // what the CLI says of every error when told not to retry
-	rest, ok := strings.CutPrefix(said, "An error occurred ("+args[0]+") when calling the ")
-	_, text, _ := strings.Cut(rest, " operation:")
-	text = strings.TrimSpace(text)
 	want := ""
 	if len(args) == 2 {
 		want = args[1]
 	}
+	if code, text := failure(ts); code != args[0] || text != want {
+		ts.Fatalf("got  %s: %s\nwant %s: %s", code, text, args[0], want)
+	}
+}
+
+// failure is what the AWS CLI says of an operation that failed: the code and the text of the server's answer.
+func failure(ts *testscript.TestScript) (code, text string) {
+	said := strings.TrimSpace(ts.ReadFile("stderr"))
+	code, rest, ok := strings.Cut(strings.TrimPrefix(said, "An error occurred ("), ") when calling the ")
+	rest = strings.Replace(rest, " (reached max retries: 0)", "", 1) // what the CLI says of every error when told not to retry
+	_, text, found := strings.Cut(rest, " operation:")
+	if !ok || !found {
+		ts.Fatalf("this is no server's answer: %s", said)
+	}
+	text = strings.TrimSpace(text)
 	if text == "None" || text == "Unknown" { // what CLIs make of an answer without a text
 		text = ""
 	}
-	if !ok || text != want {
-		ts.Fatalf("got  %s\nwant %s: %s", said, args[0], want)
-	}
+	return code, text
 }
 
 func keepCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -187,6 +224,32 @@ func occupyCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })
 	ts.Setenv(args[0], l.Addr().String())
+}
+
+func freeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], l.Addr().String())
+	ts.Check(l.Close())
+}
+
+// placeholder stands in a file for a variable of the script. Policies have $ and braces of their own.
+var placeholder = regexp.MustCompile(`@[A-Z]+@`)
+
+func fillCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: fill FILE…")
+	}
+	for _, name := range args {
+		filled := placeholder.ReplaceAllStringFunc(ts.ReadFile(name), func(at string) string {
+			v := ts.Getenv(strings.Trim(at, "@"))
+			if v == "" {
+				ts.Fatalf("%s: there is no value for %s", name, at)
+			}
+			return v
+		})
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(filled), 0o600))
+	}
 }
 
 func certificateCommand(ts *testscript.TestScript, _ bool, _ []string) {

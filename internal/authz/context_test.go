@@ -1,0 +1,213 @@
+package authz_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/trent-kms/trent/internal/authz"
+	"github.com/trent-kms/trent/internal/caller"
+	"github.com/trent-kms/trent/policy"
+)
+
+// row is a global condition key, and its value for each kind of request: "" where the request does not have it.
+type row struct {
+	key                                                                        string
+	root, user, token, mfa, role, federated, service, forwarded, inVPC, abroad string
+}
+
+func same(key, value string) row {
+	return row{key, value, value, value, value, value, value, value, value, value, value}
+}
+
+// Global condition keys, as the IAM User Guide has them under "AWS global condition context keys".
+func globals() []row {
+	user := "AIDABOBBOBBOBBOBBOB1"
+	return []row{
+		{"aws:PrincipalArn", rootARN, bobARN, bobARN, bobARN, roleARN, guestARN, "", bobARN, bobARN, bobARN},
+		{"aws:PrincipalAccount", account, account, account, account, account, account, "", account, account, account},
+		{"aws:PrincipalType", "Account", "User", "User", "User", "AssumedRole", "FederatedUser", "Service", "User", "User", "User"},
+		{"aws:userid", account, user, user, user, "AROAROLEROLEROLEROLE:S", account + ":guest", "", user, user, user},
+		{"aws:username", "", "bob", "bob", "bob", "", "", "", "bob", "bob", "bob"},
+		{"aws:PrincipalTag/team", "", "red", "red", "red", "red", "red", "", "red", "red", "red"},
+		{"aws:PrincipalTag/TEAM", "", "red", "red", "red", "red", "red", "", "red", "red", "red"},
+		same("aws:PrincipalTag/other", ""),
+		{"aws:PrincipalOrgID", "o-1", "o-1", "o-1", "o-1", "o-1", "o-1", "", "o-1", "o-1", "o-1"},
+		{"aws:PrincipalOrgPaths", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/"},
+		{"aws:PrincipalIsAWSService", "false", "false", "false", "false", "false", "false", "true", "false", "false", "false"},
+		{"aws:PrincipalServiceName", "", "", "", "", "", "", "s3.amazonaws.com", "", "", ""},
+		{"aws:PrincipalServiceNamesList", "", "", "", "", "", "", "s3.amazonaws.com", "", "", ""},
+		{"aws:SourceArn", "", "", "", "", "", "", "arn:aws:s3:::reports", "", "", ""},
+		{"aws:SourceAccount", "", "", "", "", "", "", account, "", "", ""},
+		{"aws:TokenIssueTime", "", "", "2026-03-01T11:59:00Z", "2026-03-01T11:59:00Z", "2026-03-01T11:59:00Z", "2026-03-01T11:59:00Z", "", "", "", ""},
+		{"aws:MultiFactorAuthPresent", "", "", "false", "true", "false", "false", "", "", "", ""},
+		{"aws:MultiFactorAuthAge", "", "", "", "60", "", "", "", "", "", ""},
+		{"aws:SourceIdentity", "", "", "", "", "alice", "", "", "", "", ""},
+		{"aws:FederatedProvider", "", "", "", "", "accounts.example.com", "", "", "", "", ""},
+		{"aws:SourceIp", "10.1.2.3", "10.1.2.3", "10.1.2.3", "10.1.2.3", "10.1.2.3", "10.1.2.3", "10.1.2.3", "10.1.2.3", "", "10.1.2.3"},
+		{"aws:VpcSourceIp", "", "", "", "", "", "", "", "", "10.1.2.3", ""},
+		{"aws:SourceVpce", "", "", "", "", "", "", "", "", "vpce-1", ""},
+		{"aws:SourceVpc", "", "", "", "", "", "", "", "", "vpc-1", ""},
+		same("aws:SecureTransport", "true"),
+		same("aws:CurrentTime", "2026-03-01T12:00:00Z"),
+		same("aws:EpochTime", "1772366400"),
+		same("aws:UserAgent", "aws-cli"),
+		same("aws:Referer", "https://example.com"),
+		same("aws:RequestedRegion", "us-east-1"),
+		{"aws:ViaAWSService", "false", "false", "false", "false", "false", "false", "false", "true", "false", "false"},
+		{"aws:CalledVia", "", "", "", "", "", "", "", "s3.amazonaws.com", "", ""},
+		{"aws:CalledViaFirst", "", "", "", "", "", "", "", "s3.amazonaws.com", "", ""},
+		{"aws:CalledViaLast", "", "", "", "", "", "", "", "s3.amazonaws.com", "", ""},
+		{"aws:ResourceAccount", account, account, account, account, account, account, account, account, account, other},
+		{"aws:ResourceOrgID", "o-1", "o-1", "o-1", "o-1", "o-1", "o-1", "o-1", "o-1", "o-1", "o-2"},
+		{"aws:ResourceOrgPaths", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-1/r-1/ou-1/", "o-2/r-9/"},
+		same("aws:ResourceTag/class", "secret"),
+		same("kms:KeySpec", "SYMMETRIC_DEFAULT"),
+	}
+}
+
+// keyed is a context of single values.
+type keyed map[string]string
+
+// Lookup implements policy.Context.
+func (k keyed) Lookup(key string) (policy.Values, bool) {
+	v, ok := k[key]
+	return policy.One(v), ok
+}
+
+// asked answers whether a condition holds, for a kind of request.
+func asked(t *testing.T, kind, condition string) bool {
+	t.Helper()
+	callers := map[string]*caller.Caller{
+		"root": rootUser(), "user": bob(), "token": withToken(false), "mfa": withToken(true), "role": inRole(), "federated": limited(guest()), "service": s3(),
+		"forwarded": forwarded(), "vpc": bob(), "abroad": bob(),
+	}
+	r := request(callers[kind])
+	r.Referer = "https://example.com"
+	if kind == "vpc" {
+		r.Endpoint = &authz.Endpoint{ID: "vpce-1", VPC: "vpc-1"}
+	}
+	statement := allow(`"*"`) + `,"Condition":{` + condition + `}`
+	x := encrypt(t, statement)
+	if kind == "abroad" {
+		x = abroad(t, statement)
+	}
+	x.Context = keyed{"aws:resourcetag/class": "secret", "kms:keyspec": "SYMMETRIC_DEFAULT"}
+	w := &world{members: map[string]*authz.Membership{
+		account: {Organization: "o-1", Path: "o-1/r-1/ou-1/"}, other: {Organization: "o-2", Path: "o-2/r-9/"},
+	}}
+	if c := r.Caller; c.Type != caller.Root && c.Type != caller.Service {
+		w.identity = permitted(t, allowAll)
+		w.identity.Tags = []caller.Tag{{Key: "Team", Value: "red"}}
+		if c.Session != nil && c.Session.Limited {
+			w.identity.Session = []authz.Attached{attached(t, policy.Identity, "s", allowAll)}
+		}
+	}
+	d, _ := decide(t, w, r, x)
+	return d.Allowed
+}
+
+// Each key, for each kind of request: there with its value and no other, or not there.
+func TestGlobalConditionKeys(t *testing.T) {
+	checks := 0
+	for _, row := range globals() {
+		for kind, want := range map[string]string{
+			"root": row.root, "user": row.user, "token": row.token, "mfa": row.mfa, "role": row.role, "federated": row.federated,
+			"service": row.service, "forwarded": row.forwarded, "vpc": row.inVPC, "abroad": row.abroad,
+		} {
+			checks++
+			if absent := asked(t, kind, `"Null":{"`+row.key+`":"true"}`); absent != (want == "") {
+				t.Errorf("%s of %s: absent %t, want %q", row.key, kind, absent, want)
+			}
+			if want == "" {
+				continue
+			}
+			if !asked(t, kind, `"ForAnyValue:StringEquals":{"`+row.key+`":"`+want+`"}`) {
+				t.Errorf("%s of %s is not %q", row.key, kind, want)
+			}
+			if asked(t, kind, `"ForAnyValue:StringNotEquals":{"`+row.key+`":"`+want+`"}`) {
+				t.Errorf("%s of %s is something else than %q too", row.key, kind, want)
+			}
+		}
+	}
+	if checks < 350 {
+		t.Errorf("only %d checks", checks)
+	}
+}
+
+// Multi-valued keys need a set operator; the others do not.
+func TestMultiValuedGlobalKeys(t *testing.T) {
+	multi := []string{"aws:CalledVia", "aws:PrincipalOrgPaths", "aws:PrincipalServiceNamesList", "aws:ResourceOrgPaths"}
+	for _, row := range globals() {
+		kinds := map[string]string{"forwarded": row.forwarded, "service": row.service, "mfa": row.mfa, "vpc": row.inVPC, "role": row.role}
+		for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+			if want := kinds[kind]; want != "" {
+				single := asked(t, kind, `"StringEquals":{"`+row.key+`":"`+want+`"}`)
+				if single == slices.Contains(multi, row.key) {
+					t.Errorf("%s of %s: single %t", row.key, kind, single)
+				}
+			}
+		}
+	}
+}
+
+// A caller's request cannot claim to be more than it is: what the front ends and the directory do not say is absent, even if
+// an access had it.
+func TestKeysCannotBeForged(t *testing.T) {
+	claims := keyed{}
+	for _, row := range globals() {
+		if strings.HasPrefix(row.key, "aws:") && row.user != "" && !strings.Contains(row.key, "ResourceTag") {
+			claims[strings.ToLower(row.key)] = "forged"
+		}
+	}
+	for key := range claims {
+		x := encrypt(t, allow(`"*"`)+`,"Condition":{"ForAnyValue:StringEquals":{"`+key+`":"forged"}}`)
+		x.Context = claims
+		w := &world{identity: &authz.Identity{Tags: []caller.Tag{{Key: "team", Value: "red"}}}, members: map[string]*authz.Membership{account: {Organization: "o-1", Path: "o-1/r-1/"}}}
+		r := request(bob())
+		r.Referer = "https://example.com"
+		if got := verdict(t, w, r, x); got != noResource {
+			t.Errorf("%s: %s", key, got)
+		}
+	}
+	if len(claims) < 15 {
+		t.Errorf("only %d claims", len(claims))
+	}
+}
+
+func TestRegionOfAnAccess(t *testing.T) {
+	x := encrypt(t, allow(`"*"`)+`,"Condition":{"StringEquals":{"aws:RequestedRegion":"eu-west-1"}}`)
+	if got := verdict(t, &world{}, request(rootUser()), x); got != noResource {
+		t.Errorf("the request's Region: %s", got)
+	}
+	x.Region = "eu-west-1"
+	if got := verdict(t, &world{}, request(rootUser()), x); got != byResource {
+		t.Errorf("the access's own: %s", got)
+	}
+}
+
+// Both paths of an organization can be compared in one policy.
+func TestTwoOrganizationPaths(t *testing.T) {
+	x := abroad(t, allow(`"*"`)+`,"Condition":{"ForAllValues:StringEquals":{"aws:PrincipalOrgPaths":"o-1/r-1/","aws:ResourceOrgPaths":"o-2/r-9/"},"Null":{"aws:PrincipalOrgPaths":"false"}}`)
+	w := &world{members: map[string]*authz.Membership{account: {Path: "o-1/r-1/"}, other: {Path: "o-2/r-9/"}}}
+	if got := verdict(t, w, request(rootUser()), x); got != byResource {
+		t.Errorf("%s", got)
+	}
+}
+
+// Policy variables see the same keys.
+func TestVariablesInIdentityPolicies(t *testing.T) {
+	mine := `"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"${aws:PrincipalTag/team}"}}`
+	for tag, want := range map[string]string{"red": byIdentity, "blue": noIdentity, "": noIdentity} {
+		id := permitted(t, mine)
+		if tag != "" {
+			id.Tags = []caller.Tag{{Key: "team", Value: tag}}
+		}
+		x := encrypt(t, allow(aws(rootARN)))
+		x.Context = keyed{"aws:resourcetag/team": "red"}
+		if got := verdict(t, &world{identity: id}, request(bob()), x); got != want {
+			t.Errorf("team %q: %s, want %s", tag, got, want)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package authz
+
+import (
+	"context"
+
+	"github.com/trent-kms/trent/policy"
+)
+
+// Explainer says how decisions come about, and what would change a denial. It asks the same code that enforces, and tries
+// every change that it suggests before it does. Safe for concurrent use.
+type Explainer struct {
+	Authorizer *Authorizer
+	// ARNOf returns the ARN that the user or role with a unique id has now. Stored policies name them by id, and people
+	// want to read, and give back, ARNs. nil leaves ids as they are.
+	ARNOf func(ctx context.Context, id string) (arn string, exists bool, err error)
+}
+
+// Question is an access to be decided, and what is to be supposed of it.
+type Question struct {
+	Request *Request
+	Access  *Access
+	// Given has values of condition keys that count in the place of the request's own. nil: none.
+	Given policy.Context
+	// Extra are identity policies that the caller is supposed to have as well.
+	Extra []Attached
+	// Outside leaves the caller's own side out: its account's policies are not looked at, and are supposed to allow.
+	Outside bool
+}
+
+// Explanation is how an access was decided: every layer, every policy, every statement, whether or not it mattered. Its
+// members are in a fixed order, and so are its lists.
+type Explanation struct {
+	Principal string `json:"principal"`
+	Action    string `json:"action"`
+	Resource  string `json:"resource"`
+	Allowed   bool   `json:"allowed"`
+	// Rule says in a sentence what decided.
+	Rule     string       `json:"rule"`
+	Decision DecisionText `json:"decision"`
+	Layers   []LayerTrace `json:"layers"`
+	// Changes is the smallest set of changes that would allow what was denied: all of them are needed. It is empty for what is
+	// allowed, and when no change of a policy helps, which Hint explains.
+	Changes []Change `json:"changes,omitempty"`
+	Hint    string   `json:"hint,omitzero"`
+	// Truncated says that parts of the trace were left out to keep it small.
+	Truncated bool `json:"truncated,omitzero"`
+
+	account, owner string // of the caller, and of the resource
+}
+
+// DecisionText is a Decision in words.
+type DecisionText struct {
+	Layer    string `json:"layer"`
+	Explicit bool   `json:"explicit,omitzero"` // a statement denies
+	Policy   string `json:"policy,omitzero"`
+	// Statement is an index, -1 for none, and Sid its name.
+	Statement int    `json:"statement"`
+	Sid       string `json:"sid,omitzero"`
+	Grant     string `json:"grant,omitzero"`
+}
+
+// everything is an identity policy that allows everything.
+func (x *Explainer) everything() *policy.Policy {
+	p, _ := policy.Parse(policy.Identity, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)
+	return p
+}
+
+// Explain decides an access and says why.
+func (x *Explainer) Explain(ctx context.Context, q Question) (*Explanation, error) {
+	e, err := x.evaluation(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	d, err := e.decide(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &Explanation{
+		Principal: e.Caller.ARN, Action: e.access.Action, Resource: e.access.Resource, Allowed: d.Allowed,
+		account: e.Caller.Account, owner: e.access.Account,
+	}
+	out.Decision = e.describe(d)
+	out.Rule = e.rule(d, out.Decision)
+	if out.Layers, err = e.layers(ctx, d); err != nil {
+		return nil, err
+	}
+	if !d.Allowed {
+		if out.Changes, out.Hint, err = x.changes(ctx, e, d); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Decide decides an access without saying why.
+func (x *Explainer) Decide(ctx context.Context, q Question) (Decision, error) {
+	e, err := x.evaluation(ctx, q)
+	if err != nil {
+		return Decision{}, err
+	}
+	return e.decide(ctx)
+}
+
+// evaluation is the question, ready to be decided.
+func (x *Explainer) evaluation(ctx context.Context, q Question) (*evaluation, error) {
+	r := *q.Request
+	var member *Membership
+	var err error
+	if q.Outside {
+		r.Identity = &Identity{Policies: []Attached{{Name: "supposed", Policy: x.everything()}}}
+	} else if member, err = x.Authorizer.identify(ctx, &r); err != nil {
+		return nil, err
+	}
+	if len(q.Extra) > 0 && r.Identity != nil {
+		id := *r.Identity
+		id.Policies = append(id.Policies[:len(id.Policies):len(id.Policies)], q.Extra...)
+		r.Identity = &id
+	}
+	e, err := x.Authorizer.evaluation(ctx, &r, member, q.Access)
+	if err != nil {
+		return nil, err
+	}
+	if q.Given != nil {
+		e.request.Context = supposed{q.Given, e}
+	}
+	return e, nil
+}
+
+// supposed answers for condition keys with what is given first.
+type supposed struct{ given, otherwise policy.Context }
+
+func (s supposed) Lookup(key string) (policy.Values, bool) {
+	if v, ok := s.given.Lookup(key); ok {
+		return v, true
+	}
+	return s.otherwise.Lookup(key)
+}
+
+// copy returns an evaluation that can be changed and decided by itself.
+func (e *evaluation) copy() *evaluation {
+	c := &evaluation{Request: new(*e.Request), access: new(*e.access), member: e.member, owner: e.owner, principal: e.principal}
+	c.request = e.request
+	c.request.Principal, c.request.Context = &c.principal, c
+	if s, ok := e.request.Context.(supposed); ok {
+		c.request.Context = supposed{s.given, c}
+	}
+	return c
+}
+
+// describe puts a decision into words.
+func (e *evaluation) describe(d Decision) DecisionText {
+	t := DecisionText{Layer: d.Layer.String(), Explicit: d.Explicit, Policy: d.Policy, Statement: d.Statement, Grant: d.Grant}
+	if d.Statement < 0 {
+		return t
+	}
+	for p := range e.policies() {
+		if p.layer == d.Layer && p.name == d.Policy && p.document.Len() > d.Statement {
+			t.Sid = p.document.Sid(d.Statement)
+			break
+		}
+	}
+	if t.Policy == "" && d.Layer == Resource {
+		t.Policy = e.access.Resource
+	}
+	return t
+}

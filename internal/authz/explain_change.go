@@ -1,0 +1,392 @@
+package authz
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/trent-kms/trent/internal/caller"
+	"github.com/trent-kms/trent/policy"
+)
+
+// Change is one document that would have to be another.
+type Change struct {
+	Layer string `json:"layer"`
+	// Level is how far below the organization's root a control policy is to be attached.
+	Level int `json:"level,omitzero"`
+	// Policy names the document: the ARN of a managed policy, user/NAME/POLICY for one that lives in a user, the ARN of a
+	// resource for its own policy. For a policy that is to be attached it is where to, and a name to give it.
+	Policy string `json:"policy"`
+	Edits  []Edit `json:"edits"`
+	// Document is the whole new document. It is empty for a policy of which nothing is left, which is to be detached.
+	Document string `json:"document"`
+	// Hidden says that the document is another account's, whose administrator has to ask for an explanation.
+	Hidden bool `json:"hidden,omitzero"`
+
+	layer Layer
+}
+
+// Edit is what happens to a document.
+type Edit struct {
+	Kind EditKind `json:"kind"`
+	// Index is the statement that is changed, -1 for one that is added, which Statement holds.
+	Index     int    `json:"index"`
+	Statement string `json:"statement,omitzero"`
+	// Text says it in words.
+	Text string `json:"text"`
+}
+
+// EditKind is a kind of edit.
+type EditKind string
+
+// The kinds of edits.
+const (
+	AddStatement    EditKind = "add-statement"
+	ExemptPrincipal EditKind = "exempt-principal"
+	RemoveStatement EditKind = "remove-statement"
+	// Attach is a new policy, or a new boundary in the place of one that cannot be changed.
+	Attach EditKind = "attach"
+	// NewSession is a session that is begun anew with another session policy: one that runs cannot be changed.
+	NewSession EditKind = "new-session"
+)
+
+// step is one edit of one document.
+type step struct {
+	kind      EditKind
+	in        placed // the policy; without a document one that is to be attached
+	statement int    // to exempt or to remove
+	text      string // to add
+}
+
+// The texts of Hint.
+const (
+	hintMissing = "No change of a policy helps: the resource does not exist."
+	hintLocal   = "No change of a policy helps: only principals of the resource's own account can do this."
+	hintNone    = "No single document to change was found that would allow it: what denies is not a policy that the account can change."
+)
+
+// changes finds the smallest set of changes that allows what was denied. Whatever it returns was tried: with all of it the
+// access is allowed, and without any one of it not.
+func (x *Explainer) changes(ctx context.Context, e *evaluation, d Decision) ([]Change, string, error) {
+	own := e.access.Account == e.Caller.Account
+	switch {
+	case e.access.Missing:
+		return nil, hintMissing, nil
+	case !own && (e.access.Local || e.access.Policy == nil):
+		return nil, hintLocal, nil
+	}
+	always, possible := e.always()
+	if !possible {
+		return nil, hintNone, nil
+	}
+	options, err := e.options(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	var best plan
+	for _, option := range options {
+		p, ok := e.planned(always, option)
+		if !ok || best.steps != nil && p.documents() >= best.documents() {
+			continue
+		}
+		if p, err = x.tried(ctx, e, p); err != nil {
+			return nil, "", err
+		}
+		if p.steps != nil && (best.steps == nil || p.documents() < best.documents()) {
+			best = p
+		}
+	}
+	if best.steps == nil {
+		return nil, hintNone, nil
+	}
+	changes, err := x.written(ctx, e, best)
+	return changes, "", err
+}
+
+// plan is a set of steps.
+type plan struct{ steps []step }
+
+func (p *plan) add(s step) {
+	same := func(o step) bool {
+		return o.in.id() == s.in.id() && o.kind == s.kind && o.statement == s.statement && o.text == s.text
+	}
+	if !slices.ContainsFunc(p.steps, same) {
+		p.steps = append(p.steps, s)
+	}
+}
+
+// documents is how many documents change.
+func (p *plan) documents() int {
+	ids := map[string]bool{}
+	for _, s := range p.steps {
+		ids[s.in.id()] = true
+	}
+	return len(ids)
+}
+
+func (p *plan) touches(id string) bool {
+	return slices.ContainsFunc(p.steps, func(s step) bool { return s.in.id() == id })
+}
+
+// tried returns a plan without the steps that are not needed, or an empty one if it does not help. Steps only ever take
+// denials away and add what allows, so what is left after each was tried once is as small as it gets.
+func (x *Explainer) tried(ctx context.Context, e *evaluation, p plan) (plan, error) {
+	if ok, err := x.helps(ctx, e, p); err != nil || !ok {
+		return plan{}, err
+	}
+	for i := 0; i < len(p.steps); {
+		without := plan{slices.Delete(slices.Clone(p.steps), i, i+1)}
+		ok, err := x.helps(ctx, e, without)
+		if err != nil {
+			return plan{}, err
+		}
+		if ok {
+			p = without
+		} else {
+			i++
+		}
+	}
+	return p, nil
+}
+
+func (x *Explainer) helps(ctx context.Context, e *evaluation, p plan) (bool, error) {
+	changed, err := x.under(ctx, e, p)
+	if err != nil || changed == nil {
+		return false, err
+	}
+	d, err := changed.decide(ctx)
+	return d.Allowed, err
+}
+
+// always is what is needed in any case: no statement may deny, and every control must allow.
+func (e *evaluation) always() (plan, bool) {
+	var p plan
+	exempt := e.canBeExempted()
+	for policy := range e.policies() {
+		for _, s := range policy.document.Trace(&e.request) {
+			if !s.Matched || s.Effect != "Deny" {
+				continue
+			}
+			if e.fixed(policy) {
+				return p, false
+			}
+			kind := RemoveStatement
+			if exempt {
+				kind = ExemptPrincipal
+			}
+			p.add(step{kind: kind, in: policy, statement: s.Index})
+		}
+	}
+	e.openControls(&p, ServiceControl, e.statement(policy.ServiceControl))
+	e.openControls(&p, ResourceControl, fullAccess)
+	if e.Endpoint != nil && e.Endpoint.Policy != nil && !e.layerAllows(VPCEndpoint) {
+		p.add(step{kind: AddStatement, in: placed{layer: VPCEndpoint, document: e.Endpoint.Policy}, statement: -1, text: e.statement(policy.Endpoint)})
+	}
+	return p, true
+}
+
+// fixed says whether a policy cannot be changed by anybody here: it comes with AWS, belongs to a service, or is no document
+// but a grant's own rule.
+func (e *evaluation) fixed(p placed) bool {
+	if p.layer == Resource {
+		return e.access.Managed || e.access.Action == "kms:RetireGrant"
+	}
+	return strings.HasPrefix(p.name, "arn:aws:iam::aws:") || strings.HasPrefix(p.name, "arn:aws:organizations::aws:")
+}
+
+// canBeExempted says whether a statement that denies can spare the caller by its ARN.
+func (e *evaluation) canBeExempted() bool {
+	v, ok := e.request.Context.Lookup("aws:principalarn")
+	return ok && !v.Multi && v.One == e.exempted()
+}
+
+// exempted is the caller as aws:PrincipalArn has it.
+func (e *evaluation) exempted() string {
+	v, _ := e.Lookup("aws:principalarn")
+	return v.One
+}
+
+// openControls lets every level that allows nothing allow the access: in a policy that is there, one for as many levels as
+// possible, or in a new one. Resource control policies cannot allow part of something, so for them it is AWS's own.
+func (e *evaluation) openControls(p *plan, l Layer, statement string) {
+	for n, level := range e.lacking(l) {
+		best, most := placed{layer: l, level: n, name: "allow-" + actionName(e.access.Action)}, 0
+		if l == ResourceControl {
+			best.name = "RCPFullAWSAccess"
+		} else {
+			best, most = e.bestControl(p, n, level, best)
+		}
+		kind := AddStatement
+		if most == 0 {
+			kind = Attach
+		}
+		p.add(step{kind: kind, in: best, statement: -1, text: statement})
+	}
+}
+
+// bestControl finds the policy of a level whose change opens most levels. One that changes already comes first.
+func (e *evaluation) bestControl(p *plan, n int, level []Attached, best placed) (placed, int) {
+	most := 0
+	for _, a := range level {
+		c := placed{ServiceControl, n, a.Name, a.Policy}
+		if e.fixed(c) {
+			continue
+		}
+		opens := 1
+		for _, other := range e.lacking(ServiceControl) {
+			if slices.ContainsFunc(other, func(o Attached) bool { return isARN(o.Name) && o.Name == a.Name }) {
+				opens++
+			}
+		}
+		if p.touches(c.id()) {
+			opens += 1000
+		}
+		if opens > most {
+			best, most = c, opens
+		}
+	}
+	return best, most
+}
+
+// option is a way to be allowed: what the resource's side needs, and whether the caller's own side has to agree.
+type option struct {
+	resource *step // nil: the resource's side allows already, or has no say
+	// identity and limits say whether the caller's identity policies, and its boundary and session policies, must allow.
+	identity, limits bool
+}
+
+// options are all ways to be allowed, those that leave the resource's policy as it is first.
+func (e *evaluation) options(ctx context.Context) ([]option, error) {
+	if e.access.Policy == nil {
+		return []option{{identity: true, limits: true}}, nil
+	}
+	var all []option
+	for by := policy.ByCaller; by >= policy.ByAccount; by-- {
+		if _, ok := e.says.resource.AllowedBy(by); ok {
+			all = e.appendOption(all, nil, by)
+		}
+	}
+	if e.access.Grants != nil {
+		g, err := e.access.Grants.Grant(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if g.By != policy.None {
+			all = e.appendOption(all, nil, g.By)
+		}
+	}
+	if at := (placed{layer: Resource, document: e.access.Policy}); !e.fixed(at) {
+		s := &step{kind: AddStatement, in: at, statement: -1, text: e.statement(e.access.Policy.Kind())}
+		all = e.appendOption(all, s, e.namedBy())
+	}
+	return all, nil
+}
+
+// appendOption adds the way by which the resource's side names the caller. It is what resourceAllows asks for.
+func (e *evaluation) appendOption(all []option, s *step, by policy.Match) []option {
+	switch own := e.access.Account == e.Caller.Account; {
+	case e.Caller.Account == "" && by != policy.ByCaller && by != policy.ByEveryone:
+		return all
+	case e.Caller.Account == "":
+		return append(all, option{resource: s})
+	case !own || by == policy.ByAccount:
+		return append(all, option{s, true, true})
+	}
+	return append(all, option{s, false, by == policy.ByRole || by == policy.ByUser})
+}
+
+// namedBy is how a new statement of a resource's policy names the caller (see principalElement).
+func (e *evaluation) namedBy() policy.Match {
+	switch e.Caller.Type {
+	case caller.Root:
+		return policy.ByAccount
+	case caller.Role:
+		return policy.ByRole
+	}
+	return policy.ByCaller
+}
+
+// planned is everything that an option needs.
+func (e *evaluation) planned(always plan, o option) (plan, bool) {
+	p := plan{slices.Clone(always.steps)}
+	if o.resource != nil {
+		p.add(*o.resource)
+	}
+	ok := true
+	if o.identity {
+		ok = e.openIdentity(&p)
+	}
+	if o.limits {
+		e.openBoundary(&p)
+		e.openSession(&p)
+	}
+	return p, ok && len(p.steps) > 0
+}
+
+// openIdentity lets the caller's IAM policies allow: in a policy that lives in it, or in a new one. Policies that others
+// have too are left alone.
+func (e *evaluation) openIdentity(p *plan) bool {
+	federated := e.Caller.Type == caller.Federated && (e.Caller.Session == nil || !e.Caller.Session.Limited)
+	if federated {
+		p.add(step{kind: NewSession, in: placed{layer: SessionBased}, statement: -1, text: e.statement(policy.Identity)})
+	}
+	switch {
+	case e.says.identity == noObjection || e.layerAllows(IdentityBased):
+		return true
+	case federated && e.Caller.Source == rootOf(e.Caller.Account):
+		return true
+	case e.Identity == nil:
+		return false
+	}
+	own := e.ownPrefix()
+	at, kind := placed{layer: IdentityBased, name: own + "allow-" + actionName(e.access.Action)}, Attach
+	for _, a := range e.Identity.Policies {
+		if strings.HasPrefix(a.Name, own) {
+			at, kind = placed{layer: IdentityBased, name: a.Name, document: a.Policy}, AddStatement
+			break
+		}
+	}
+	p.add(step{kind: kind, in: at, statement: -1, text: e.statement(policy.Identity)})
+	return true
+}
+
+// ownPrefix is what the names of policies begin with that live in the caller: user/NAME/ or role/NAME/.
+func (e *evaluation) ownPrefix() string {
+	switch e.Caller.Type {
+	case caller.Role:
+		return "role/" + e.Caller.Name + "/"
+	case caller.Federated:
+		return "user/" + e.Caller.Source[strings.LastIndexByte(e.Caller.Source, '/')+1:] + "/"
+	}
+	return "user/" + e.Caller.Name + "/"
+}
+
+func (e *evaluation) openBoundary(p *plan) {
+	if e.Identity == nil || e.Identity.Boundary == nil || e.layerAllows(Boundary) {
+		return
+	}
+	b := *e.Identity.Boundary
+	s := step{kind: AddStatement, in: placed{layer: Boundary, name: b.Name, document: b.Policy}, statement: -1, text: e.statement(policy.Identity)}
+	if e.fixed(s.in) {
+		s.kind, s.in.name = Attach, newBoundary
+	}
+	p.add(s)
+}
+
+func (e *evaluation) openSession(p *plan) {
+	session := e.Caller.Session
+	if session == nil || !session.Limited || e.layerAllows(SessionBased) {
+		return
+	}
+	p.add(step{kind: NewSession, in: placed{layer: SessionBased, document: session.Policy}, statement: -1, text: e.statement(policy.Identity)})
+}
+
+// actionName is an action as part of a policy's name.
+func actionName(action string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ':' || r == '*' || r == '?' {
+			return '-'
+		}
+		return r
+	}, action)
+}

@@ -1,0 +1,301 @@
+package kms
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/trent-kms/trent/internal/api"
+	kmsapi "github.com/trent-kms/trent/internal/api/kms"
+	"github.com/trent-kms/trent/internal/arn"
+	"github.com/trent-kms/trent/internal/audit"
+	"github.com/trent-kms/trent/internal/authz"
+	"github.com/trent-kms/trent/internal/caller"
+	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/policy"
+)
+
+// Recall returns what a recorded call had to be allowed, with keys, policies and grants as they are now. The list is as long as
+// that of the record's decisions, in the same order; a key that is gone is Missing. c says who asked, when and in which Region;
+// its Input and Target are set. unknown says in sentences what the record does not tell.
+func (s *Service) Recall(ctx context.Context, c *service.Call, r *audit.Record) (accesses []authz.Access, unknown []string, err error) {
+	if c.Input = newInput(c.Operation); c.Input == nil {
+		return nil, []string{"This version does not know the operation " + c.Operation + "."}, nil
+	}
+	var omitted struct {
+		Omitted bool `json:"omitted"`
+	}
+	if len(r.Parameters) > 0 {
+		if err := api.DecodeAudit(r.Parameters, c.Input); err != nil {
+			return nil, nil, err
+		}
+		if json.Unmarshal(r.Parameters, &omitted) == nil && omitted.Omitted {
+			unknown = append(unknown, "The request's parameters were too long to be recorded: conditions on them are taken not to have them.")
+		}
+	}
+	targets, err := s.recallTargets(ctx, c, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.recallPair(ctx, c, targets)
+	for i, t := range targets {
+		x, note, err := s.recallAccess(ctx, c, r, t, targets[0], r.Authorized[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		if accesses = append(accesses, x); note != "" {
+			unknown = append(unknown, note)
+		}
+	}
+	return accesses, unknown, nil
+}
+
+// newInput is an empty request of an operation, nil for one that there is not.
+func newInput(operation string) api.Input {
+	if operation == "CreateKey" {
+		return new(createKeyRequest)
+	}
+	all := kmsapi.Operations()
+	i := slices.IndexFunc(all, func(o api.OperationInfo) bool { return o.Name == operation })
+	if i < 0 {
+		return nil
+	}
+	return all[i].NewInput()
+}
+
+// recallTargets finds the keys of a call's decisions; nil where one was about no key.
+func (s *Service) recallTargets(ctx context.Context, c *service.Call, r *audit.Record) ([]*keyTarget, error) {
+	all := make([]*keyTarget, len(r.Authorized))
+	for i, d := range r.Authorized {
+		a, err := arn.Parse(d.Resource)
+		if err != nil || a.Service != "kms" || isAliasOperation(d.Action) && strings.HasPrefix(a.Resource, "alias/") {
+			continue
+		}
+		if all[i], err = s.recallKey(ctx, c, d.Action, d.Resource); err != nil {
+			return nil, err
+		}
+		all[i].ref.alias = requestedAlias(c, d.Action)
+	}
+	return all, nil
+}
+
+func isAliasOperation(action string) bool {
+	return action == "kms:CreateAlias" || action == "kms:UpdateAlias" || action == "kms:DeleteAlias"
+}
+
+// recallKey is resolve for a key that a record names by its ARN, in whichever Region. One of another account is not looked at
+// for what other accounts can never do, as in resolve.
+func (s *Service) recallKey(ctx context.Context, c *service.Call, action, keyARN string) (*keyTarget, error) {
+	t := &keyTarget{service: s, call: c, action: action}
+	a, err := arn.Parse(keyARN)
+	if err != nil || !arn.IsAccount(a.Account) || !arn.IsRegion(a.Region) {
+		return t, nil
+	}
+	t.ref = ref{account: a.Account, region: a.Region, id: strings.TrimPrefix(a.Resource, "key/")}
+	if !isKeyID(t.ref.id) || a.Account != c.Caller.Account && !crossAccount[action] {
+		return t, nil
+	}
+	t.key, t.revision, err = s.get(ctx, s.clock.Now(), a.Account, a.Region, t.ref.id)
+	return t, err
+}
+
+// requestedAlias is the alias by which a request named its key, if it did.
+func requestedAlias(c *service.Call, action string) string {
+	id := c.Input.Common().KeyID
+	switch in := c.Input.(type) {
+	case *kmsapi.DecryptRequest:
+		id = in.KeyId
+	case *kmsapi.ReEncryptRequest:
+		if id = in.DestinationKeyId; action == reEncryptFrom {
+			id = in.SourceKeyId
+		}
+	}
+	if id == nil {
+		return ""
+	}
+	if r, err := parseRef(c, *id, anyForm); err == nil {
+		return r.alias
+	}
+	return ""
+}
+
+// recallPair gives ReEncrypt's call both of its keys, also when the first decision ended it.
+func (s *Service) recallPair(ctx context.Context, c *service.Call, targets []*keyTarget) {
+	in, ok := c.Input.(*kmsapi.ReEncryptRequest)
+	if !ok || len(targets) == 0 || targets[0] == nil {
+		return
+	}
+	pair := &reEncryptKeys{from: &sourceKey{keyTarget: targets[0]}}
+	if len(targets) > 1 {
+		pair.to = targets[1]
+	} else if in.DestinationKeyId != nil {
+		again := *c // which resolve may write into
+		again.Event = new(audit.Event)
+		pair.to, _ = s.resolve(ctx, &again, reEncryptTo, *in.DestinationKeyId, anyForm)
+	}
+	if pair.to != nil {
+		c.Target = pair
+	}
+}
+
+// recallAccess is one access. first is the call's first key: a replica is a key like its primary.
+func (s *Service) recallAccess(ctx context.Context, c *service.Call, r *audit.Record, t, first *keyTarget, d audit.Authorized) (authz.Access, string, error) {
+	switch {
+	case t == nil:
+		x := authz.Access{Action: d.Action, Resource: d.Resource, Account: c.Caller.Account}
+		if isAliasOperation(d.Action) {
+			return x, "", nil
+		}
+		keys := &conditions{service: s, call: c, action: d.Action}
+		if in, replicates := c.Input.(*kmsapi.ReplicateKeyRequest); replicates && first != nil {
+			keys.key, x.Region = first.key, text(in.ReplicaRegion)
+		}
+		x.Context = keys
+		return x, "", nil
+	case d.Action == retireAction && t.key != nil:
+		return s.recallRetirement(ctx, c, r, t)
+	}
+	x := t.access(c)
+	x.Resource = d.Resource
+	return x, "", nil
+}
+
+// recallRetirement is RetireGrant, which the grant itself decides, if it is still there.
+func (s *Service) recallRetirement(ctx context.Context, c *service.Call, r *audit.Record, t *keyTarget) (authz.Access, string, error) {
+	var additional struct {
+		Grant string `json:"grantId"`
+	}
+	if len(r.Additional) > 0 {
+		_ = json.Unmarshal(r.Additional, &additional) // what cannot be read names no grant
+	}
+	id := additional.Grant
+	if in, ok := c.Input.(*kmsapi.RetireGrantRequest); ok && in.GrantId != nil {
+		id = *in.GrantId
+	}
+	g, err := s.grantOf(ctx, t, id)
+	if e := api.From(err); err != nil && e.Status != 500 {
+		x := t.access(c)
+		x.Missing, x.Grants = true, nil
+		return x, "The grant has ended since, and nobody can retire it any more.", nil
+	} else if err != nil {
+		return authz.Access{}, "", err
+	}
+	return g.Access(c)[0], "", nil
+}
+
+// KeyARN returns the ARN of a key by any of its identifiers, as the caller of c would name it, and its account. A key of
+// another account need not exist.
+func (s *Service) KeyARN(ctx context.Context, c *service.Call, id string) (keyARN, account string, err error) {
+	again := *c
+	again.Event = new(audit.Event)
+	t, err := s.resolve(ctx, &again, "kms:DescribeKey", id, anyForm)
+	switch {
+	case err != nil:
+		return "", "", err
+	case t.key == nil:
+		return t.ref.arn(), t.ref.account, nil
+	}
+	return t.key.ARN(), t.key.Account, nil
+}
+
+// Suppose returns the access of an action on a key, by its ARN, or on "*", in a request that nobody has made: it has its
+// operation's defaults for parameters. open makes the constraints of grants count as met.
+func (s *Service) Suppose(ctx context.Context, c *service.Call, action, resource string, open bool) (authz.Access, error) {
+	c.Operation = strings.TrimPrefix(action, "kms:")
+	switch action {
+	case reEncryptFrom, reEncryptTo:
+		c.Operation = "ReEncrypt"
+	}
+	if c.Input = newInput(c.Operation); c.Input == nil {
+		return authz.Access{}, api.ValidationException("%s is not an action of KMS.", action)
+	}
+	if resource == "*" || strings.Contains(resource, ":alias/") {
+		return authz.Access{
+			Action: action, Resource: resource, Account: c.Caller.Account, Context: &conditions{service: s, call: c, action: action},
+		}, nil
+	}
+	t, err := s.recallKey(ctx, c, action, resource)
+	if err != nil {
+		return authz.Access{}, err
+	}
+	x := t.access(c)
+	if open && x.Grants != nil {
+		x.Grants = openGrants{t}
+	}
+	return x, nil
+}
+
+// openGrants are the grants of a key to a caller, whatever their constraints want of the request.
+type openGrants struct{ *keyTarget }
+
+// Grant implements authz.Granter.
+func (t openGrants) Grant(ctx context.Context) (authz.Grant, error) {
+	operation := kmsapi.GrantOperation(strings.TrimPrefix(t.action, "kms:"))
+	if !operation.Valid() {
+		return authz.Grant{}, nil
+	}
+	for _, n := range granteeNames(&t.call.Caller) {
+		grants, err := t.service.grantsTo(ctx, t.key, t.revision, n.name)
+		if err != nil {
+			return authz.Grant{}, err
+		}
+		for _, g := range grants {
+			if g.isTo(&t.call.Caller, n.by) && slices.Contains(g.Operations, operation) {
+				return authz.Grant{ID: g.ID, By: n.by}, nil
+			}
+		}
+	}
+	return authz.Grant{}, nil
+}
+
+// Named returns the principals that a key's policy and the grants for an action name: ARNs, accounts, unique ids of those that
+// are gone, services, and "*". more says that there are more grants than were looked at.
+func (s *Service) Named(ctx context.Context, keyARN, action string, limit int) (names []string, more bool, err error) {
+	a, err := arn.Parse(keyARN)
+	if err != nil {
+		return nil, false, err
+	}
+	t, err := s.recallKey(ctx, &service.Call{Caller: caller.Caller{Account: a.Account}}, action, keyARN)
+	if err != nil || t.key == nil {
+		return nil, false, err
+	}
+	seen := map[string]bool{}
+	add := func(name string) {
+		if name != "" && !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	shown, err := s.shownPolicy(ctx, t.key)
+	if err != nil {
+		return nil, false, err
+	}
+	if p, err := policy.Parse(policy.Key, shown); err == nil {
+		p.Principals(func(_, name string) { add(name) })
+	}
+	after := ""
+	for looked := 0; looked < limit; {
+		page, err := s.store.Range(ctx, grantPrefix(t.key.Account, t.key.Region, t.key.ID), after, grantsPerPage)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, r := range page.Records {
+			after = r.Key
+			looked++
+			g, err := s.placedGrant(r)
+			if err != nil {
+				return nil, false, err
+			}
+			if slices.Contains(g.Operations, kmsapi.GrantOperation(strings.TrimPrefix(action, "kms:"))) {
+				add(g.Grantee)
+				add(g.GranteeService)
+			}
+		}
+		if more = page.More; !more {
+			break
+		}
+	}
+	return names, more, nil
+}
