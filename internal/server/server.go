@@ -64,6 +64,8 @@ type Server struct {
 
 	underWay sync.WaitGroup // requests in their handlers
 	health   health
+
+	endpoints sync.Map // id → *authz.Endpoint, of the listeners
 }
 
 // New opens the deployment, or makes it, and builds the services. When it fails everything that was in Config is closed.
@@ -195,6 +197,7 @@ func (s *Server) serveOn(ctx context.Context, at Listener, t *tls.Config) error 
 	h := NewHTTP(s.Handler(), s.config.Log)
 	h.TLSConfig = t
 	if at.Endpoint != nil {
+		s.endpoints.Store(at.Endpoint.ID, at.Endpoint)
 		h.BaseContext = func(net.Listener) context.Context { return service.WithEndpoint(context.Background(), at.Endpoint) }
 	}
 	l := netutil.LimitListener(at.Listener, maxConnections)

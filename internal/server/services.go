@@ -124,10 +124,11 @@ func (s *Server) openAudit(ctx context.Context) (err error) {
 func (s *Server) start(v *services, now *clock.Clock) error {
 	c := s.config
 	due := make(chan struct{}, 1)
+	authorizer := authz.New(v.identities)
 	administration := admin.New(admin.Config{
 		Store: v.store, Clock: now, Dev: c.Dev, Version: c.Version, Engine: c.Engine, Regions: c.Regions,
 		Started: time.Now().UTC(), Services: v.identities, Account: administrators(c, s.deployment), Advanced: func() { wake(due) },
-		Ready: s.ready, Shelf: s.shelf, Reset: s.reset, Snapshot: s.snapshot, Restore: s.restore,
+		Decisions: s.decisions(v, authorizer), Ready: s.ready, Shelf: s.shelf, Reset: s.reset, Snapshot: s.snapshot, Restore: s.restore,
 	})
 	verifier, err := sigv4.New(sigv4.Config{Lookup: v.identities.Lookup})
 	if err != nil {
@@ -141,7 +142,7 @@ func (s *Server) start(v *services, now *clock.Clock) error {
 			{Name: orgapi.Service, Source: "organizations.amazonaws.com", Protocol: wire.JSON{TargetPrefix: orgapi.TargetPrefix, Internal: "ServiceException"}, Table: v.organizations.Operations(), API: orgapi.Operations(), Global: true},
 			{Name: trentapi.Service, Source: "trent", Protocol: wire.JSON{TargetPrefix: trentapi.TargetPrefix}, Table: administration.Operations(), API: trentapi.Operations()},
 		},
-		Verifier: verifier, Authorizer: authz.New(v.identities), Forward: v.identities.Forward, Regions: c.Regions, Clock: now, Audit: s.audit.Append, Log: c.Log,
+		Verifier: verifier, Authorizer: authorizer, Forward: v.identities.Forward, Regions: c.Regions, Clock: now, Audit: s.audit.Append, Log: c.Log,
 	})
 	v.startBackground(due)
 	return nil
