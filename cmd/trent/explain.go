@@ -122,12 +122,13 @@ func verdict(allowed bool) string {
 	return "✗ denied:"
 }
 
-// marks stand before a layer's or a policy's verdict.
-var marks = map[string]string{"allows": "✓", "does not limit": "✓", "denies": "✗", "does not allow": "✗"}
-
+// mark stands before a layer's or a policy's verdict.
 func mark(verdict string) string {
-	if m, ok := marks[verdict]; ok {
-		return m
+	switch verdict {
+	case "allows":
+		return "✓"
+	case "denies", "does not allow":
+		return "✗"
 	}
 	return "·"
 }

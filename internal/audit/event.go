@@ -12,8 +12,8 @@ const (
 	// MaxTextBytes bounds each text (user agent, error message, ARN …); longer ones are cut at a character.
 	MaxTextBytes = 1 << 10
 	// MaxDetailBytes bounds each JSON member as it is written, escapes included; a longer one is replaced by
-	// {"omitted":true,"originalSize":n}. So no caller can make a request too large to be recorded, and all four members
-	// with the texts that a caller chooses come to less than 300 KiB: a small request cannot fill the disk by being
+	// {"omitted":true,"originalSize":n}. So no caller can make a request too large to be recorded, and all five members
+	// with the texts that a caller chooses come to less than 512 KiB: a small request cannot fill the disk by being
 	// written down.
 	MaxDetailBytes = 64 << 10
 )

@@ -133,7 +133,43 @@ func allASCII() string {
 
 func TestHostileTextsStayInsideTheirStrings(t *testing.T) {
 	for name, text := range hostile {
-		t.Run(name, func(t *testing.T) { checkText(t, text) })
+		t.Run(name, func(t *testing.T) {
+			checkText(t, text)
+			checkIdentity(t, text)
+		})
+	}
+}
+
+// callerOf is a caller of a kind whose every text is text.
+func callerOf(kind caller.Type, text string) caller.Caller {
+	return caller.Caller{
+		Type: kind, Account: text, ARN: text, UserID: text, AccessKeyID: text, Name: text, Source: text, ID: text, Forwarder: text,
+		SourceARN: text, SourceAccount: text, Session: &caller.Session{SourceIdentity: text, Provider: text},
+	}
+}
+
+// kinds are all kinds of callers, and one that there is not.
+var kinds = []caller.Type{caller.Root, caller.User, caller.Role, caller.Federated, caller.Service, caller.WebIdentity, ""}
+
+// checkIdentity checks the records of callers of all kinds whose every text is text.
+func checkIdentity(t *testing.T, text string) {
+	t.Helper()
+	for _, kind := range kinds {
+		e := decryptEvent()
+		e.Caller, e.EndpointID = callerOf(kind, text), text
+		out := e.AppendJSON(nil)
+		if i := strings.IndexFunc(string(out), hidden); i >= 0 {
+			t.Fatalf("%s: record holds %q", kind, out[i:i+3])
+		}
+		if len(out) > maxCallBytes {
+			t.Fatalf("%s: record has %d bytes", kind, len(out))
+		}
+		identity := object(t, out)["userIdentity"].(map[string]any)
+		for _, member := range []string{"arn", "principalId", "invokedBy", "sourceArn"} {
+			if got, there := identity[member]; there && got != string([]rune(cut(text))) {
+				t.Errorf("%s: %s is %q, want %q", kind, member, got, cut(text))
+			}
+		}
 	}
 }
 
@@ -195,9 +231,9 @@ func TestDetailsWithLineBreaksStayOnOneLine(t *testing.T) {
 }
 
 // maxCallBytes is the most that one call may write, as MaxDetailBytes promises.
-const maxCallBytes = 300 << 10
+const maxCallBytes = 512 << 10
 
-// largestEvent has four details of exactly MaxDetailBytes, and texts that a caller chooses, of what grows most.
+// largestEvent has five details of exactly MaxDetailBytes, and texts that a caller chooses, of what grows most.
 func largestEvent() *Event {
 	e := decryptEvent()
 	text := strings.Repeat("\x7f", 2*MaxTextBytes)
@@ -205,6 +241,7 @@ func largestEvent() *Event {
 	e.Resources = []Resource{{ARN: text, AccountID: "111122223333", Type: "AWS::KMS::Key"}, {ARN: text}}
 	e.RequestParameters = escapedDetail(MaxDetailBytes)
 	e.ResponseElements, e.AdditionalEventData, e.ServiceEventDetails = e.RequestParameters, e.RequestParameters, e.RequestParameters
+	e.Authorization, e.EndpointID, e.Caller = e.RequestParameters, text, callerOf(caller.Role, text)
 	return e
 }
 
@@ -217,7 +254,7 @@ func escapedDetail(size int) []byte {
 func TestNoCallWritesMuch(t *testing.T) {
 	e := largestEvent()
 	out := e.AppendJSON(nil)
-	if len(out) <= 4*MaxDetailBytes || len(out) > maxCallBytes-1<<10 { // the frame needs its part
+	if len(out) <= 5*MaxDetailBytes || len(out) > maxCallBytes-1<<10 { // the frame needs its part
 		t.Errorf("the largest event has %d bytes", len(out))
 	}
 	if bytes.Contains(out, []byte("omitted")) {
@@ -235,9 +272,10 @@ func TestNoCallWritesMuch(t *testing.T) {
 	} {
 		e := decryptEvent()
 		e.RequestParameters, e.ResponseElements, e.AdditionalEventData, e.ServiceEventDetails = detail, detail, detail, detail
+		e.Authorization = detail
 		out := e.AppendJSON(nil)
 		want := map[string]any{"omitted": true, "originalSize": float64(len(detail))}
-		for _, member := range []string{"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"} {
+		for _, member := range []string{"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails", "authorization"} {
 			if diff := cmp.Diff(want, object(t, out)[member]); diff != "" {
 				t.Errorf("%s: %s (-want +got):\n%.300s", name, member, diff)
 			}
@@ -252,7 +290,10 @@ func FuzzAppendJSON(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text[:min(len(text), 2000)])
 	}
-	f.Fuzz(checkText)
+	f.Fuzz(func(t *testing.T, text string) {
+		checkText(t, text)
+		checkIdentity(t, text)
+	})
 }
 
 // object decodes a JSON object.

@@ -405,6 +405,20 @@ func Says(r *Request, x *Access, p *policy.Policy) policy.Result {
 	return p.Evaluate(&e.request)
 }
 
+// Says is the function Says for a caller who is looked up.
+func (a *Authorizer) Says(ctx context.Context, r *Request, x *Access, p *policy.Policy) (policy.Result, error) {
+	member, err := a.identify(ctx, r)
+	if err != nil {
+		return policy.Result{}, err
+	}
+	e, err := a.evaluation(ctx, r, member, x)
+	if err != nil {
+		return policy.Result{}, err
+	}
+	defer a.release(e)
+	return p.Evaluate(&e.request), nil
+}
+
 // Denied is the answer when the resource's own policy does not allow.
 func Denied(c *caller.Caller, x Access) error { return denied(c, &x, lacks(Resource)) }
 

@@ -320,16 +320,16 @@ func (e *evaluation) edit(s step) Edit {
 	if s.in.layer == SessionBased && !isARN(s.in.name) {
 		out.Kind = NewSession
 	}
-	where := article(s.in.layer) + s.in.layer.String() + " " + s.in.shown(e)
+	where := s.in.layer.String() + " " + s.in.shown(e)
 	switch s.kind {
 	case ExemptPrincipal:
-		out.Text = "let statement " + strconv.Itoa(s.statement) + " of " + where + " not apply to " + e.exempted()
+		out.Text = "let statement " + strconv.Itoa(s.statement) + " of the " + where + " not apply to " + e.exempted()
 	case RemoveStatement:
-		out.Text = "remove statement " + strconv.Itoa(s.statement) + " of " + where
+		out.Text = "remove statement " + strconv.Itoa(s.statement) + " of the " + where
 	case Attach:
-		out.Text = "attach " + where
+		out.Text = "attach the " + where
 	default:
-		out.Text = "add a statement to " + where
+		out.Text = "add a statement to the " + where
 	}
 	if out.Kind == NewSession {
 		out.Text += ": the session that made the call cannot be changed, so a new one has to be begun"

@@ -6,7 +6,7 @@ import "strconv"
 func (e *evaluation) rule(d Decision, t DecisionText) string {
 	switch {
 	case d.Explicit:
-		return "Statement " + statementName(t) + " of " + article(d.Layer) + d.Layer.String() + of(t.Policy) +
+		return "Statement " + statementName(t) + " of the " + d.Layer.String() + of(t.Policy) +
 			" denies. A deny decides, whatever allows."
 	case d.Allowed:
 		return e.whyAllowed(d, t)

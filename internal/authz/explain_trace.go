@@ -2,7 +2,6 @@ package authz
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/trent-kms/trent/internal/caller"
 	"github.com/trent-kms/trent/policy"
@@ -238,7 +237,7 @@ func (e *evaluation) aboutIdentity() string {
 	case e.Identity == nil || len(e.Identity.Policies) == 0:
 		return "the caller has no IAM policies"
 	}
-	return strconv.Itoa(len(e.Identity.Policies)) + " policies of the caller, its groups or its role; one must allow"
+	return "one of the policies of the caller, its groups or its role must allow"
 }
 
 func (e *evaluation) whyNoBoundary() string {

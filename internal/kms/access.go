@@ -52,6 +52,10 @@ func (t *keyTarget) access(c *service.Call) authz.Access {
 	if t.key.Grants > 0 {
 		t.call, x.Grants = c, t
 	}
+	if t.ref.alias != "" && t.key.Account != c.Caller.Account {
+		// Whoever may not use the key is not told which key another account's alias points to, nor whether there is one.
+		x.Refusal = authz.Denied(&c.Caller, authz.Access{Action: t.action, Resource: t.ref.arn()})
+	}
 	return x
 }
 

@@ -90,7 +90,10 @@ type aliasChange struct {
 
 // Access is the action on the alias and on each key.
 func (t *aliasChange) Access(c *service.Call) []authz.Access {
-	all := []authz.Access{{Action: t.action, Resource: arn.KMS(c.Region, c.Caller.Account, t.name), Account: c.Caller.Account}}
+	all := []authz.Access{{
+		Action: t.action, Resource: arn.KMS(c.Region, c.Caller.Account, t.name), Account: c.Caller.Account,
+		Context: &conditions{call: c, action: t.action},
+	}}
 	for _, k := range []*keyTarget{t.from, t.to} {
 		if k != nil {
 			all = append(all, k.Access(c)...)

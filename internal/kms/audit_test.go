@@ -128,7 +128,7 @@ func (u user) testAudited(t *testing.T, row audited, id, spare, policy string) {
 
 func (u user) testCommonMembers(t *testing.T, a answer, e event) {
 	t.Helper()
-	identity := map[string]string{"type": "Root", "principalId": u.account, "arn": u.principal(), "accountId": u.account, "accessKeyId": u.account}
+	identity := map[string]any{"type": "Root", "principalId": u.account, "arn": u.principal(), "accountId": u.account, "accessKeyId": u.account}
 	if diff := cmp.Diff(identity, e.UserIdentity); diff != "" {
 		t.Errorf("%s: userIdentity %s", a.operation, diff)
 	}

@@ -27,21 +27,11 @@ func (x *conditions) Lookup(name string) (policy.Values, bool) {
 	if f := conditionKeys[name]; f != nil {
 		return f(x)
 	}
-	if tag, ok := strings.CutPrefix(name, "aws:resourcetag/"); ok && x.key != nil {
-		for _, t := range x.key.Tags {
-			if strings.EqualFold(t.Key, tag) {
-				return policy.One(t.Value), true
-			}
-		}
-		return policy.Values{}, false
+	if tag, ok := strings.CutPrefix(name, "aws:resourcetag/"); ok {
+		return x.resourceTag(tag)
 	}
 	if tag, ok := strings.CutPrefix(name, "aws:requesttag/"); ok {
-		for _, t := range x.requestTags() {
-			if strings.EqualFold(*t.TagKey, tag) {
-				return policy.One(*t.TagValue), true
-			}
-		}
-		return policy.Values{}, false
+		return x.requestTag(tag)
 	}
 	if member, ok := strings.CutPrefix(name, "kms:encryptioncontext:"); ok {
 		return x.contextValue(member)
@@ -131,6 +121,12 @@ func (x *conditions) making() *kmsapi.CreateKeyRequest {
 	return nil
 }
 
+// makesReplica says that the access is the making of a replica: key is its primary key, which it is going to be like, but
+// for tags and aliases.
+func (x *conditions) makesReplica() bool {
+	return x.call.Operation == "ReplicateKey" && x.action != "kms:ReplicateKey"
+}
+
 func (x *conditions) keySpec() (policy.Values, bool) {
 	if x.key != nil {
 		return present(x.key.Spec)
@@ -173,16 +169,16 @@ func (x *conditions) multiRegion() (policy.Values, bool) {
 
 func (x *conditions) multiRegionKeyType() (policy.Values, bool) {
 	switch in := x.making(); {
+	case x.makesReplica(), x.key != nil && x.key.replica():
+		return policy.One(string(kmsapi.MultiRegionKeyTypeReplica)), true
 	case x.key != nil && x.key.primary(), in != nil && isTrue(in.MultiRegion):
 		return policy.One(string(kmsapi.MultiRegionKeyTypePrimary)), true
-	case x.key != nil && x.key.replica():
-		return policy.One(string(kmsapi.MultiRegionKeyTypeReplica)), true
 	}
 	return absent()
 }
 
 func (x *conditions) resourceAliases() (policy.Values, bool) {
-	if x.key == nil || len(x.key.Aliases) == 0 {
+	if x.key == nil || len(x.key.Aliases) == 0 || x.makesReplica() {
 		return absent()
 	}
 	return policy.Many(x.key.Aliases), true
@@ -236,12 +232,24 @@ func (x *conditions) encryptionContext() map[string]string {
 		} else if c != nil {
 			return c.EncryptionContextSubset
 		}
+	case *kmsapi.RetireGrantRequest:
+		if c := x.retired(); c.Equals != nil {
+			return c.Equals
+		}
+		return x.retired().Subset
 	}
 	return nil
 }
 
-// contextValue is the value of one pair, whose name is compared without regard to case. Where two pairs have such a
-// name, the condition is about both.
+// retired are the constraints of the grant that is to be retired.
+func (x *conditions) retired() Constraints {
+	if t, ok := x.call.Target.(*grantTarget); ok && t.grant != nil {
+		return t.grant.Constraints
+	}
+	return Constraints{}
+}
+
+// contextValue is the value of one pair, whose name is compared without regard to case.
 func (x *conditions) contextValue(name string) (policy.Values, bool) {
 	var found []string
 	for key, value := range x.encryptionContext() {
@@ -249,13 +257,19 @@ func (x *conditions) contextValue(name string) (policy.Values, bool) {
 			found = append(found, value)
 		}
 	}
+	slices.Sort(found)
+	return oneOf(found)
+}
+
+// oneOf is the value of a key that is to have one. Tags and pairs can have names that differ in case alone, and a
+// condition key means all of them: of several values none may stand for the others.
+func oneOf(found []string) (policy.Values, bool) {
 	switch len(found) {
 	case 0:
 		return absent()
 	case 1:
 		return policy.One(found[0]), true
 	}
-	slices.Sort(found)
 	return policy.Many(found), true
 }
 
@@ -378,12 +392,18 @@ func (x *conditions) grantOperations() (policy.Values, bool) {
 }
 
 func (x *conditions) grantConstraintType() (policy.Values, bool) {
-	in, ok := x.call.Input.(*kmsapi.CreateGrantRequest)
+	var equals, subset bool
+	switch in := x.call.Input.(type) {
+	case *kmsapi.CreateGrantRequest:
+		equals = in.Constraints != nil && in.Constraints.EncryptionContextEquals != nil
+		subset = in.Constraints != nil && in.Constraints.EncryptionContextSubset != nil
+	case *kmsapi.RetireGrantRequest:
+		equals, subset = x.retired().Equals != nil, x.retired().Subset != nil
+	}
 	switch {
-	case !ok || in.Constraints == nil:
-	case in.Constraints.EncryptionContextEquals != nil:
+	case equals:
 		return policy.One("EncryptionContextEquals"), true
-	case in.Constraints.EncryptionContextSubset != nil:
+	case subset:
 		return policy.One("EncryptionContextSubset"), true
 	}
 	return absent()
@@ -470,7 +490,30 @@ func (x *conditions) wrappingKeySpec() (policy.Values, bool) {
 	return absent()
 }
 
-// Tags of the request.
+// Tags of the key and of the request.
+
+func (x *conditions) resourceTag(name string) (policy.Values, bool) {
+	if x.key == nil || x.makesReplica() {
+		return absent()
+	}
+	var found []string
+	for _, t := range x.key.Tags {
+		if strings.EqualFold(t.Key, name) {
+			found = append(found, t.Value)
+		}
+	}
+	return oneOf(found)
+}
+
+func (x *conditions) requestTag(name string) (policy.Values, bool) {
+	var found []string
+	for _, t := range x.requestTags() {
+		if strings.EqualFold(*t.TagKey, name) {
+			found = append(found, *t.TagValue)
+		}
+	}
+	return oneOf(found)
+}
 
 func (x *conditions) requestTags() []kmsapi.Tag {
 	switch in := x.call.Input.(type) {

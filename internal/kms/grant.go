@@ -137,10 +137,16 @@ func (s *Service) resolveRetireGrant(ctx context.Context, c *service.Call, in *k
 	if err != nil {
 		return nil, err
 	}
-	return s.grantOf(ctx, t, *in.GrantId)
+	g, err := s.grantOf(ctx, t, *in.GrantId)
+	if err != nil && t.ref.account != c.Caller.Account && api.From(err).Code == "NotFoundException" {
+		// Another account's key without the grant looks like no key at all, and like a grant that is not the caller's.
+		t.key = nil
+		return &grantTarget{keyTarget: t}, nil
+	}
+	return g, err
 }
 
-// grantOf finds a grant of a key by its id. In another account nothing is looked up (see resolve).
+// grantOf finds a grant of a key by its id.
 func (s *Service) grantOf(ctx context.Context, t *keyTarget, id string) (*grantTarget, error) {
 	if !isGrantID(id) {
 		return nil, kmsapi.InvalidGrantIdException("Invalid grant ID '%s'", id)

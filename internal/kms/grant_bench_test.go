@@ -27,6 +27,7 @@ func newBench(b *testing.B) user {
 		}
 	})
 	w := &world{t: b, handler: s.Handler(), answered: map[string]answered{}, secrets: map[string]string{}}
+	w.as(alice).newRole("app")
 	return w.as(alice)
 }
 

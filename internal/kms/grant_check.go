@@ -180,14 +180,18 @@ func isPrincipal(service, resource string) bool {
 
 // checkServicePrincipal wants the name of an AWS service: s3.amazonaws.com.
 func checkServicePrincipal(_, member, value string) error {
-	label, ok := strings.CutSuffix(value, ".amazonaws.com")
-	for part := range strings.SplitSeq(label, ".") {
-		ok = ok && part != "" && strings.IndexFunc(part, notInLabel) < 0
-	}
-	if !ok || len(value) > 128 {
+	if !isServicePrincipal(value) {
 		return api.ValidationException("%s is not a service principal: %s", member, value)
 	}
 	return nil
+}
+
+func isServicePrincipal(s string) bool {
+	label, ok := strings.CutSuffix(s, ".amazonaws.com")
+	for part := range strings.SplitSeq(label, ".") {
+		ok = ok && part != "" && strings.IndexFunc(part, notInLabel) < 0
+	}
+	return ok && len(s) <= 128
 }
 
 func notInLabel(r rune) bool {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestGrantsEndInEveryKeyState(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	for state, reach := range map[string]func(id string){
 		"Enabled": func(string) {}, "Disabled": u.disable, "PendingDeletion": func(id string) { u.schedule(id) },
 	} {
@@ -39,7 +39,7 @@ func TestGrantsEndInEveryKeyState(t *testing.T) {
 }
 
 func TestEndOfAGrant(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id := u.createKey()
 	arn := u.keyARN(id)
@@ -81,7 +81,7 @@ func TestEndOfAGrant(t *testing.T) {
 }
 
 func TestEndOfNoGrant(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id, other := u.createKey(), u.createKey()
 	u.createAlias("alias/app", id)
@@ -140,7 +140,7 @@ func TestEndOfNoGrant(t *testing.T) {
 }
 
 func TestDryRunOfGrants(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id := u.createKey()
 	named := grantRequest(id)
@@ -185,7 +185,7 @@ func TestDryRunOfGrants(t *testing.T) {
 }
 
 func TestGrantsGoWithTheirKey(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id, other := u.createKey(), u.createKey()
 	kept := grantRequest(other)
@@ -224,7 +224,7 @@ func TestGrantsGoWithTheirKey(t *testing.T) {
 		}
 		left[strings.Split(r.Key, "/")[1]]++
 	}
-	if want := map[string]int{"key": 1, "grant": 1, "grant-retiring": 1}; !maps.Equal(left, want) {
+	if want := map[string]int{"key": 1, "grant": 1, "grant-grantee": 1, "grant-retiring": 1}; !maps.Equal(left, want) {
 		t.Errorf("records left: %v, want %v", left, want)
 	}
 	u.must(&kmsapi.DescribeKeyRequest{KeyId: &other, GrantTokens: []string{keptToken}})

@@ -9,7 +9,7 @@ import (
 )
 
 func TestGrantsComeAndGoAtTheSameTime(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	id := u.createKey()
 	shared, token := u.createGrant(grantRequest(id))
 	ended, firsts := make([]int, workers), make([]string, workers)
@@ -68,7 +68,7 @@ func TestSomebodyElseIsFasterWithAGrant(t *testing.T) {
 			func(id, grant, _ string) request { return &kmsapi.RevokeGrantRequest{KeyId: &id, GrantId: &grant} }, "InvalidGrantTokenException", 0,
 		},
 	} {
-		w := newWorld(t)
+		w := grantWorld(t)
 		u := w.as(alice)
 		id := u.createKey()
 		grant, token := u.createGrant(grantRequest(id))
@@ -85,7 +85,7 @@ func TestSomebodyElseIsFasterWithAGrant(t *testing.T) {
 
 func TestGrantsOnABrokenDisk(t *testing.T) {
 	for _, applied := range []bool{false, true} {
-		w := newWorld(t)
+		w := grantWorld(t)
 		u := w.as(alice)
 		id := u.createKey()
 		in := grantRequest(id)
@@ -123,7 +123,7 @@ func TestGrantsThatWereMovedAreRefused(t *testing.T) {
 			}
 		},
 	} {
-		w := newWorld(t)
+		w := grantWorld(t)
 		u := w.as(alice)
 		in := grantRequest(u.createKey())
 		in.RetiringPrincipal, in.Name = new(role), new("a")

@@ -50,7 +50,7 @@ func grantListings(id, retiring string) []listing {
 }
 
 func TestEveryGrantIsOnOnePage(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id, neighbour := u.createKey(), u.createKey()
 	var want []string
@@ -96,7 +96,7 @@ func TestEveryGrantIsOnOnePage(t *testing.T) {
 
 // A marker is good for the listing that gave it, of the same key, principal and filter.
 func TestMarkersOfGrants(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	id, other := u.createKey(), u.createKey()
 	for _, key := range []string{id, id, other, other} {
 		in := grantRequest(key)
@@ -144,7 +144,7 @@ func TestMarkersOfGrants(t *testing.T) {
 }
 
 func TestFiltersOfListGrants(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id, other := u.createKey(), u.createKey()
 	first, _ := u.createGrant(grantRequest(id))
@@ -196,11 +196,11 @@ func TestFiltersOfListGrants(t *testing.T) {
 
 // ListRetirableGrants asks about principals of the caller's own account; the keys may be anybody's.
 func TestRetirableGrants(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u, b := w.as(alice), w.as(bob)
 	id := u.createKey()
 	in := grantRequest(id)
-	in.RetiringPrincipal = new("arn:aws:iam::" + bob + ":role/ops")
+	in.RetiringPrincipal = new(b.newRole("ops"))
 	grant, _ := u.createGrant(in)
 	if got := b.retirable(*in.RetiringPrincipal); len(got) != 1 || *got[0].GrantId != grant || *got[0].KeyId != u.keyARN(id) {
 		t.Errorf("bob may retire %+v", got)
@@ -226,6 +226,21 @@ func TestRetirableGrants(t *testing.T) {
 	w.checkGrants()
 }
 
+// underGrantee are the index records of a key's grants by their grantees.
+func (w *world) underGrantee(key string) (paths []string) {
+	w.t.Helper()
+	page, err := w.store.Range(w.t.Context(), "kms/grant-grantee/", "", 1<<20)
+	if err != nil || page.More {
+		w.t.Fatal(err, page.More)
+	}
+	for _, r := range page.Records {
+		if strings.Contains(r.Key, "/"+key+"/") {
+			paths = append(paths, r.Key)
+		}
+	}
+	return paths
+}
+
 // copyGrant puts n copies of a grant into the store, so many that making them would take long.
 func (w *world) copyGrant(u user, key string, n int) {
 	w.t.Helper()
@@ -243,9 +258,11 @@ func (w *world) copyGrant(u user, key string, n int) {
 		return store.Put{Key: path, Value: []byte(strings.Replace(value, old, new, 1))}
 	}
 	t := store.Txn{Puts: []store.Put{put(k.Key, string(k.Value), `"grants":1,`, fmt.Sprintf(`"grants":%d,`, n+1))}}
+	grantee := strings.TrimSuffix(w.underGrantee(key)[0], id)
 	for i := range n {
 		copied := fmt.Sprintf("%064x", i)
-		if t.Puts = append(t.Puts, put(prefix+copied, string(grant.Value), id, copied)); len(t.Puts) == 100 || i == n-1 {
+		t.Puts = append(t.Puts, put(prefix+copied, string(grant.Value), id, copied), store.Put{Key: grantee + copied})
+		if len(t.Puts) >= 100 || i == n-1 {
 			if _, err := w.store.Commit(w.t.Context(), t); err != nil {
 				w.t.Fatal(err)
 			}
@@ -256,7 +273,7 @@ func (w *world) copyGrant(u user, key string, n int) {
 
 // A filter that fits few of many grants does not make one call look at all of them.
 func TestAFilterOfGrantsDoesNotMakeACallLong(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id := u.createKey()
 	w.copyGrant(u, id, 2500)

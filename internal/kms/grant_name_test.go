@@ -10,7 +10,7 @@ import (
 )
 
 func TestGrantsWithAName(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	id, other := u.createKey(), u.createKey()
 	named := func(change ...func(*kmsapi.CreateGrantRequest)) *kmsapi.CreateGrantRequest {
 		in := grantRequest(id)
@@ -76,7 +76,7 @@ func TestGrantsWithAName(t *testing.T) {
 }
 
 func TestGrantsThatOnlyLookTheSame(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	id := u.createKey()
 	seen := map[string]bool{}
 	for _, context := range []map[string]string{
@@ -94,7 +94,7 @@ func TestGrantsThatOnlyLookTheSame(t *testing.T) {
 }
 
 func TestOneGrantOfANameAtTheSameTime(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	id := u.createKey()
 	in := grantRequest(id)
 	in.Name = new("app")

@@ -17,6 +17,14 @@ const role = "arn:aws:iam::" + alice + ":role/app"
 
 const principalText = " is not the ARN of an account, user, role, assumed-role session or federated user: "
 
+// grantWorld is newWorld with the grantee of grantRequest.
+func grantWorld(t testing.TB) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.as(alice).newRole("app")
+	return w
+}
+
 // grantRequest asks for a grant to role. Tests change what they are about.
 func grantRequest(key string) *kmsapi.CreateGrantRequest {
 	return &kmsapi.CreateGrantRequest{
@@ -58,7 +66,7 @@ func (w *world) revision() int64 {
 
 // Every operation is granted on the kinds of key that have it, and on no other (KMS Developer Guide, "Grant operations").
 func TestOperationsOfGrants(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	const (
 		always  = "DescribeKey RetireGrant CreateGrant "
 		encrypt = "Encrypt Decrypt ReEncryptFrom ReEncryptTo "
@@ -107,7 +115,7 @@ func TestOperationsOfGrants(t *testing.T) {
 }
 
 func TestListsOfOperationsOfGrants(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	id := u.createKey()
 	type operations = []kmsapi.GrantOperation
 	for _, row := range []struct {
@@ -152,12 +160,17 @@ func (u user) grant(key, id string) kmsapi.GrantListEntry {
 
 // Who can be the grantee and who can retire a grant (KMS API Reference, CreateGrant).
 func TestPrincipalsOfGrants(t *testing.T) {
-	u := newWorld(t).as(alice)
+	w := grantWorld(t)
+	u := w.as(alice)
 	id := u.createKey()
+	w.as(bob).newUser("bob")
+	u.iam("CreateUser", "UserName", "al.ice+x=1,2@example_-", "Path", "/division/team/")
+	u.iam("CreateRole", "RoleName", "ForAutoScaling", "Path", "/service-role/autoscaling.amazonaws.com/", "AssumeRolePolicyDocument",
+		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"`+alice+`"},"Action":"sts:AssumeRole"}}`)
 	good := []string{
 		"arn:aws:iam::" + alice + ":root", "arn:aws:iam::" + bob + ":root", "arn:aws:iam::" + bob + ":user/bob",
 		"arn:aws:iam::" + alice + ":user/division/team/al.ice+x=1,2@example_-", "arn:aws:iam::" + alice + ":role/app",
-		"arn:aws:iam::" + alice + ":role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling",
+		"arn:aws:iam::" + alice + ":role/service-role/autoscaling.amazonaws.com/ForAutoScaling",
 		"arn:aws:sts::" + alice + ":assumed-role/app/session@1", "arn:aws:sts::" + alice + ":federated-user/carol",
 	}
 	bad := []string{
@@ -186,6 +199,18 @@ func TestPrincipalsOfGrants(t *testing.T) {
 		in.RetiringPrincipal = &p
 		u.refused(in, "InvalidArnException", "RetiringPrincipal"+principalText+p)
 	}
+	for _, p := range []string{
+		"arn:aws:iam::" + alice + ":user/nobody", "arn:aws:iam::" + alice + ":user/app", "arn:aws:iam::" + alice + ":role/bob",
+		"arn:aws:iam::" + alice + ":role/path/app", "arn:aws:iam::" + alice + ":user/al.ice+x=1,2@example_-", "arn:aws:iam::" + alice + ":role/App",
+		"arn:aws:sts::" + alice + ":assumed-role/nobody/session", "arn:aws:iam::" + bob + ":role/app",
+	} {
+		in := grantRequest(id)
+		in.GranteePrincipal = &p
+		u.refused(in, "InvalidArnException", "GranteePrincipal does not exist: "+p)
+		in = grantRequest(id)
+		in.RetiringPrincipal = &p
+		u.refused(in, "InvalidArnException", "RetiringPrincipal does not exist: "+p)
+	}
 	for _, p := range []string{"*", "arn:aws:iam::" + alice + ":role/*", "", strings.Repeat("a", 257), "arn:aws:iam::" + alice + ":role/a b", "arn:aws:iam::" + alice + ":role/ä"} {
 		in := grantRequest(id)
 		in.GranteePrincipal = &p
@@ -206,7 +231,7 @@ func TestPrincipalsOfGrants(t *testing.T) {
 
 // Grants to and from services (KMS API Reference, CreateGrant).
 func TestServicePrincipalsOfGrants(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	id := u.createKey()
 	const source = "arn:aws:s3:::bucket-of-alice"
 	const none = "-"
@@ -273,7 +298,7 @@ func TestServicePrincipalsOfGrants(t *testing.T) {
 
 // KMS API Reference, GrantConstraints.
 func TestConstraintsOfGrants(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	symmetric, hmac := u.createKey(), u.createKeyOf(kmsapi.KeySpecHmac256, kmsapi.KeyUsageTypeGenerateVerifyMac)
 	signing := u.createKeyOf(kmsapi.KeySpecEccNistP256, kmsapi.KeyUsageTypeSignVerify)
 	many := func(n int) map[string]string {
@@ -343,7 +368,7 @@ func TestConstraintsOfGrants(t *testing.T) {
 
 // The entry of ListGrants and ListRetirableGrants, whole.
 func TestEntryOfAGrant(t *testing.T) {
-	u := newWorld(t).as(alice)
+	u := grantWorld(t).as(alice)
 	id := u.createKey()
 	in := grantRequest(id)
 	in.KeyId, in.Name, in.RetiringPrincipal = new(u.keyARN(id)), new("a/name:of_the-grant"), new(u.principal())
@@ -375,7 +400,7 @@ func TestEntryOfAGrant(t *testing.T) {
 // The same name and the same parameters are the same grant (KMS API Reference, CreateGrant, Name).
 // Pairs and names that only look alike when they are run together.
 func TestQuotaOfGrants(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id := u.createKey()
 	count := func(from, to string) { // the record is not in a cache yet
@@ -418,7 +443,7 @@ func TestQuotaOfGrants(t *testing.T) {
 // With a key its grants go, all of them and no other's.
 // Calls about grants in the audit log; no token is ever in one (see checkNoSecrets).
 func TestAuditRecordsOfGrants(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id := u.createKey()
 	in := grantRequest(id)
@@ -444,7 +469,7 @@ func TestAuditRecordsOfGrants(t *testing.T) {
 
 // A grant belongs to one key in one Region; relatives of the key have their own.
 func TestGrantsBelongToOneRegion(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{MultiRegion: new(true)}).KeyMetadata.KeyId
 	in := grantRequest(id)

@@ -13,7 +13,7 @@ const invalidToken = "The grant token is not valid, or its grant does not exist 
 
 // What is a token, and what is none, is the same for every operation that takes one (C5).
 func TestGrantTokensOfEveryKind(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u := w.as(alice)
 	id, other := u.createKey(), u.createKey()
 	ciphertext := u.encrypt(id, secret, nil)
@@ -23,7 +23,7 @@ func TestGrantTokensOfEveryKind(t *testing.T) {
 	_, bobs := w.as(bob).createGrant(grantRequest(w.as(bob).createKey()))
 	revokedID, revoked := u.createGrant(grantRequest(id))
 	u.must(&kmsapi.RevokeGrantRequest{KeyId: &id, GrantId: &revokedID})
-	_, strange := newWorld(t).as(alice).createGrantOnNewKey()
+	_, strange := grantWorld(t).as(alice).createGrantOnNewKey()
 	sealed, err := base64.StdEncoding.DecodeString(token)
 	if err != nil {
 		t.Fatal(err)
@@ -83,15 +83,21 @@ func (u user) createGrantOnNewKey() (id, token string) {
 	return u.createGrant(grantRequest(u.createKey()))
 }
 
-// A token is no permission by itself: another account's token does not open another account's key.
+// A token is no permission by itself: it does not open the key to anybody but the grant's grantee.
 func TestGrantTokenGivesNothingByItself(t *testing.T) {
-	w := newWorld(t)
+	w := grantWorld(t)
 	u, b := w.as(alice), w.as(bob)
 	id := u.createKey()
+	arn := u.keyARN(id)
+	_, token := u.createGrant(grantRequest(id))
+	describe := &kmsapi.DescribeKeyRequest{KeyId: &arn, GrantTokens: []string{token}}
+	b.refusedAs(describe, "AccessDeniedException")
+	u.newUser("carol").refusedAs(describe, "AccessDeniedException")
 	in := grantRequest(id)
 	in.GranteePrincipal = new(b.principal())
-	_, token := u.createGrant(in)
-	b.refusedAs(&kmsapi.DescribeKeyRequest{KeyId: new(u.keyARN(id)), GrantTokens: []string{token}}, "AccessDeniedException")
+	_, bobs := u.createGrant(in)
+	b.must(&kmsapi.DescribeKeyRequest{KeyId: &arn, GrantTokens: []string{bobs}})
+	b.refusedAs(&kmsapi.RetireGrantRequest{GrantToken: &bobs}, "AccessDeniedException") // it has not been granted that
 	a := b.refusedAs(&kmsapi.RetireGrantRequest{GrantToken: &token}, "AccessDeniedException")
 	if strings.Contains(a.message, id) || strings.Contains(a.message, alice) {
 		t.Errorf("a refusal tells what is in a token: %s", a.message)

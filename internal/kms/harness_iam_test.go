@@ -1,6 +1,8 @@
 package kms_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -16,6 +18,7 @@ import (
 	orgapi "github.com/trent-kms/trent/internal/api/organizations"
 	stsapi "github.com/trent-kms/trent/internal/api/sts"
 	trentapi "github.com/trent-kms/trent/internal/api/trent"
+	"github.com/trent-kms/trent/internal/audit"
 	"github.com/trent-kms/trent/internal/material"
 	"github.com/trent-kms/trent/internal/wire/sigv4"
 )
@@ -251,6 +254,53 @@ func (u user) organize(in request) []byte {
 		u.t.Fatalf("%s: %s: %s", a.operation, a.code, a.message)
 	}
 	return a.body
+}
+
+// answerOf is organize for an answer that is looked at.
+func answerOf[Out any, P interface {
+	*Out
+	api.Shape
+}](u user, in request) *Out {
+	u.t.Helper()
+	out := new(Out)
+	if err := api.Decode(u.organize(in), P(out)); err != nil {
+		u.t.Fatal(err)
+	}
+	return out
+}
+
+// UnmarshalJSON reads an audit record, of whose userIdentity only the texts: sessions have more in it.
+func (e *event) UnmarshalJSON(b []byte) error {
+	type plain event
+	read := struct {
+		*plain
+		UserIdentity map[string]any
+	}{plain: (*plain)(e)}
+	if err := json.Unmarshal(b, &read); err != nil {
+		return err
+	}
+	e.UserIdentity = map[string]string{}
+	for name, value := range read.UserIdentity {
+		if text, ok := value.(string); ok {
+			e.UserIdentity[name] = text
+		}
+	}
+	return nil
+}
+
+// recordOf is the whole audit record of an answer.
+func (w *world) recordOf(a answer) (found []byte) {
+	w.t.Helper()
+	err := audit.Read(w.auditDir, func(line []byte) error {
+		if bytes.Contains(line, []byte(a.requestID)) {
+			found = bytes.Clone(line)
+		}
+		return nil
+	})
+	if err != nil || found == nil {
+		w.t.Fatalf("%s %s has no audit record: %v", a.operation, a.requestID, err)
+	}
+	return found
 }
 
 // Policies, short enough to be read in a test.

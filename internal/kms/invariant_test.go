@@ -176,7 +176,7 @@ type event struct {
 	AdditionalEventData json.RawMessage
 	ServiceEventDetails map[string]string
 	RecipientAccountID  string `json:"recipientAccountId"`
-	UserIdentity        map[string]string
+	UserIdentity        map[string]any
 	SourceIPAddress     string
 	Resources           []resource
 }

@@ -30,6 +30,14 @@ func managedService(alias string) string {
 	return name
 }
 
+// viaService is by whose requests a service's key is used: volumes of EBS are encrypted by EC2.
+func viaService(name string) string {
+	if name == "ebs" {
+		return "ec2"
+	}
+	return name
+}
+
 // newManaged is the key of an AWS service as it comes into being, without its material.
 func newManaged(c *service.Call, r ref) *Key {
 	name := managedService(r.alias)
@@ -71,7 +79,7 @@ func managedPolicy(service string, r ref) string {
     "Principal" : { "AWS" : "*" },
     "Action" : [ "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey" ],
     "Resource" : "*",
-    "Condition" : { "StringEquals" : { "kms:CallerAccount" : "` + r.account + `", "kms:ViaService" : "` + service + `.` + r.region + `.amazonaws.com" } }
+    "Condition" : { "StringEquals" : { "kms:CallerAccount" : "` + r.account + `", "kms:ViaService" : "` + viaService(service) + `.` + r.region + `.amazonaws.com" } }
   }, {
     "Sid" : "Allow direct access to key metadata to the account",
     "Effect" : "Allow",

@@ -14,6 +14,14 @@ import (
 	"github.com/trent-kms/trent/internal/kms"
 )
 
+// viaServiceOnly are the operations on a service's key that only the service lets its users do.
+var viaServiceOnly = []string{
+	"CreateGrant", "Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
+	"GenerateDataKeyWithoutPlaintext", "ReEncrypt",
+}
+
+// A service's key comes into being when its alias is first used, by somebody whom its policy allows that: it may be
+// looked at, and used through the service.
 func TestManagedKeyAppearsWhenItsAliasIsFirstUsed(t *testing.T) {
 	for _, s := range onKey(t) {
 		if !s.anyForm {
@@ -26,8 +34,17 @@ func TestManagedKeyAppearsWhenItsAliasIsFirstUsed(t *testing.T) {
 				return // TestDryRunMakesNoManagedKey
 			}
 			u.createAlias(spareAlias, u.createKey())
-			for _, alias := range []string{"alias/aws/s3", u.arn("alias/aws/ebs")} {
-				if a := u.send(s.make(u, alias)); !a.accepted() {
+			aliases := []string{"alias/aws/s3", u.arn("alias/aws/ebs")}
+			through := []user{w.registered("s3.amazonaws.com", alice).onBehalfOf(u), w.registered("ec2.amazonaws.com", alice).onBehalfOf(u)}
+			for i, alias := range aliases {
+				if slices.Contains(viaServiceOnly, s.operation) {
+					u.refusedAs(s.make(u, alias), "AccessDeniedException")
+					through[1-i].refusedAs(s.make(u, alias), "AccessDeniedException")
+					if n := len(w.readRecords().keys); n != 1+i {
+						t.Errorf("%s: who is not allowed has made a key: there are %d", alias, n)
+					}
+				}
+				if a := through[i].send(s.make(u, alias)); !a.accepted() {
 					t.Errorf("%s: %s %s", alias, a.code, a.message)
 				}
 			}
@@ -36,6 +53,26 @@ func TestManagedKeyAppearsWhenItsAliasIsFirstUsed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who is not allowed to look makes no key by looking.
+func TestDeniedCallerMakesNoManagedKey(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	nobody, denied := u.newUser("nobody"), u.newUser("denied", allowing("kms:*"), denying("kms:DescribeKey"))
+	for _, v := range []user{nobody, denied, w.as(bob)} {
+		a := v.refusedAs(&kmsapi.DescribeKeyRequest{KeyId: new(u.arn("alias/aws/s3"))}, "AccessDeniedException")
+		if e := w.eventOf(a); len(e.Resources) != 0 {
+			t.Errorf("%s: the record names %v, which has never been", v.principal(), e.Resources)
+		}
+	}
+	nobody.refusedAs(&kmsapi.GetPublicKeyRequest{KeyId: new("alias/aws/s3")}, "AccessDeniedException")
+	through := w.registered("s3.amazonaws.com", bob).onBehalfOf(u)
+	through.send(&kmsapi.EncryptRequest{KeyId: new("alias/aws/s3"), Plaintext: []byte(secret)}) // it may not speak for alice
+	if all := w.readRecords(); len(all.keys)+len(all.aliases) != 0 {
+		t.Errorf("made: %v", all)
+	}
+	u.newUser("viewer", allowing("kms:DescribeKey")).describe("alias/aws/s3")
 }
 
 func TestDryRunMakesNoManagedKey(t *testing.T) {
@@ -83,29 +120,39 @@ func TestManagedKeyIsTheServices(t *testing.T) {
 	}
 }
 
-// Nobody changes a key that AWS manages (C12); it may be looked at and used.
+// Nobody changes a key that AWS manages (C12); it may be looked at, and used through its service.
 func TestManagedKeyCannotBeChanged(t *testing.T) {
 	mayBe := []string{
 		"DescribeKey", "GetKeyLastUsage", "GetKeyPolicy", "GetKeyRotationStatus", "ListAliases", "ListGrants", "ListKeyPolicies", "ListKeyRotations",
-		"ListResourceTags", "CreateGrant", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
-		"GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
+		"ListResourceTags",
 	}
 	w := newWorld(t)
 	u := w.as(alice)
 	u.createAlias(spareAlias, u.createKey())
 	id := *u.describe("alias/aws/s3").KeyId
 	before := w.readRecords()
+	carol := u.newUser("carol", allowing("kms:*"))
+	s3, ec2 := w.registered("s3.amazonaws.com", alice), w.registered("ec2.amazonaws.com", alice)
 	for _, s := range onKey(t) {
-		a := u.send(s.make(u, id))
-		want := "User: " + u.principal() + " is not authorized to perform: kms:" + s.operation + " on resource: " + u.keyARN(id) +
-			" because no resource-based policy allows the kms:" + s.operation + " action"
-		switch {
-		case slices.Contains(mayBe, s.operation):
-			if !a.accepted() {
-				t.Errorf("%s: %q %q", s.operation, a.code, a.message)
+		for _, v := range []user{u, carol, s3.onBehalfOf(u), s3.onBehalfOf(carol), ec2.onBehalfOf(u)} {
+			a := v.send(s.make(v, id))
+			through := v.login != nil && v.login.headers != nil
+			may := slices.Contains(mayBe, s.operation) || through && slices.Contains(viaServiceOnly, s.operation) && v.login.credential.AccessKeyID == s3.login.credential.AccessKeyID
+			action := "kms:" + s.operation
+			if s.operation == "ReEncrypt" {
+				action = "kms:ReEncryptFrom"
+				if strings.Contains(a.message, "kms:ReEncryptTo") {
+					action = "kms:ReEncryptTo"
+				}
 			}
-		case a.code != "AccessDeniedException" || a.message != want:
-			t.Errorf("%s: got %q %q, want %q", s.operation, a.code, a.message, want)
+			want := "User: " + v.principal() + " is not authorized to perform: " + action + " on resource: " + u.keyARN(id) +
+				" because no resource-based policy allows the " + action + " action"
+			switch {
+			case may && !a.accepted():
+				t.Errorf("%s by %s: %q %q", s.operation, v.principal(), a.code, a.message)
+			case !may && (a.code != "AccessDeniedException" || a.message != want):
+				t.Errorf("%s by %s: got %q %q, want %q", s.operation, v.principal(), a.code, a.message, want)
+			}
 		}
 	}
 	if diff := cmp.Diff(before, w.readRecords(), cmp.AllowUnexported(records{}), cmpopts.IgnoreUnexported(kms.Key{})); diff != "" {

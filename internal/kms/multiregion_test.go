@@ -1,6 +1,7 @@
 package kms_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -447,5 +448,48 @@ func TestDestructionOfMuch(t *testing.T) {
 	}
 	if aliases := do[kmsapi.ListAliasesResponse](v, &kmsapi.ListAliasesRequest{}).Aliases; len(aliases) != 0 {
 		t.Errorf("%d aliases came back", len(aliases))
+	}
+}
+
+// Who replicates a key makes one in the other Region, and must be allowed both, there (KMS Developer Guide, "Controlling
+// access to multi-Region keys").
+func TestReplicateKeyNeedsLeaveToMakeAKey(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	in := func(action, region string) string {
+		return rule("Allow", "", "*", `{"StringEquals":{"aws:RequestedRegion":"`+region+`"}}`, action)
+	}
+	replicate := in("kms:ReplicateKey", region)
+	for i, row := range []struct {
+		name   string
+		rules  []string
+		tags   []kmsapi.Tag
+		denied string // the action
+	}{
+		{"all", []string{replicate, in("kms:CreateKey", abroad)}, nil, ""},
+		{"all, with tags", []string{replicate, in("kms:CreateKey", abroad), in("kms:TagResource", abroad)}, tags("a=1"), ""},
+		{"no replication", []string{in("kms:CreateKey", abroad)}, nil, "kms:ReplicateKey"},
+		{"replication of keys in the other Region", []string{in("kms:ReplicateKey", abroad), in("kms:CreateKey", abroad)}, nil, "kms:ReplicateKey"},
+		{"no making", []string{replicate}, nil, "kms:CreateKey"},
+		{"making at home", []string{replicate, in("kms:CreateKey", region)}, nil, "kms:CreateKey"},
+		{"no tagging", []string{replicate, in("kms:CreateKey", abroad)}, tags("a=1"), "kms:TagResource"},
+		{"tagging at home", []string{replicate, in("kms:CreateKey", abroad), in("kms:TagResource", region)}, tags("a=1"), "kms:TagResource"},
+		{"no tags, so no need to tag", []string{replicate, in("kms:CreateKey", abroad)}, []kmsapi.Tag{}, ""},
+	} {
+		carol := u.newUser(fmt.Sprint("carol", i), rules(row.rules...))
+		id := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{MultiRegion: new(true)}).KeyMetadata.KeyId
+		a := carol.send(&kmsapi.ReplicateKeyRequest{KeyId: &id, ReplicaRegion: new(abroad), Tags: row.tags})
+		resource := "*"
+		if row.denied == "kms:ReplicateKey" {
+			resource = u.keyARN(id)
+		}
+		want := "User: " + carol.principal() + " is not authorized to perform: " + row.denied + " on resource: " + resource +
+			" because no identity-based policy allows the " + row.denied + " action"
+		if row.denied == "" && !a.ok() || row.denied != "" && (a.code != "AccessDeniedException" || a.message != want) {
+			t.Errorf("%s: got %q %q, want %q", row.name, a.code, a.message, want)
+		}
+		if made := u.in(abroad).keyState(id) != ""; made != (row.denied == "") {
+			t.Errorf("%s: there is a replica: %v", row.name, made)
+		}
 	}
 }

@@ -37,7 +37,11 @@ func (s *Service) setPolicy(ctx context.Context, c *service.Call, k *Key, text s
 	if err != nil {
 		return malformed(err)
 	}
-	if !bypassLockoutCheck && !letsChange(c, k, p) {
+	lets, err := letsChange(ctx, c, k, p)
+	if err != nil {
+		return err
+	}
+	if !bypassLockoutCheck && !lets {
 		return kmsapi.MalformedPolicyDocumentException("The new key policy will not allow you to update the key policy in the future.")
 	}
 	if text, err = s.withIDs(ctx, text); err != nil {
@@ -48,14 +52,17 @@ func (s *Service) setPolicy(ctx context.Context, c *service.Call, k *Key, text s
 	return nil
 }
 
-// The texts of refused policies. AWS publishes only the one about principals.
+// The texts of refused policies. AWS publishes only the one about principals, and how the one about conditions begins.
 func malformed(err error) error {
 	m, ok := errors.AsType[*policy.Malformed](err)
 	if !ok {
 		return err
 	}
-	if m.Reason == policy.InvalidPrincipal {
+	switch m.Reason {
+	case policy.InvalidPrincipal:
 		return invalidPrincipals()
+	case policy.OverlyPermissive:
+		return kmsapi.MalformedPolicyDocumentException("OverlyPermissiveCondition: %s", m.Detail)
 	}
 	return kmsapi.MalformedPolicyDocumentException("%s", strings.ToUpper(m.Error()[:1])+m.Error()[1:])
 }
@@ -66,20 +73,23 @@ func invalidPrincipals() error {
 
 // letsChange says whether the caller could replace the policy again, if it made the present request under it: whether it
 // lets the caller, or its account, call PutKeyPolicy (KMS API Reference, BypassPolicyLockoutSafetyCheck).
-func letsChange(c *service.Call, k *Key, p *policy.Policy) bool {
+func letsChange(ctx context.Context, c *service.Call, k *Key, p *policy.Policy) (bool, error) {
 	const action = "kms:PutKeyPolicy"
-	r := c.Says(p, authz.Access{
+	r, err := c.Says(ctx, p, authz.Access{
 		Action: action, Resource: k.ARN(), Account: k.Account, Region: k.Region, Context: &conditions{call: c, action: action, key: k},
 	})
 	_, denied := r.Denied()
 	_, _, allowed := r.Allowed()
-	return allowed && !denied
+	return allowed && !denied, err
 }
 
 // withIDs puts unique ids in the place of the ARNs of users and roles, all of which must exist.
 func (s *Service) withIDs(ctx context.Context, text string) (string, error) {
 	var failed error
 	rewritten, err := policy.RewritePrincipals(text, func(kind, name string) string {
+		if kind == "Service" && !isServicePrincipal(strings.TrimSuffix(name, ".cn")) { // China has names of its own
+			failed = invalidPrincipals()
+		}
 		if kind != "AWS" || failed != nil {
 			return name
 		}

@@ -82,33 +82,43 @@ type policyCase struct{ name, policy, code, message string }
 
 func (u user) testPolicies(t *testing.T, rows []policyCase) {
 	t.Helper()
-	id := u.createKey()
-	keys := len(u.readRecords().keys)
 	for _, row := range rows {
+		id := u.createKey() // the caller may lose the last one
+		keys := len(u.readRecords().keys)
 		for _, in := range []request{&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &row.policy}, &kmsapi.CreateKeyRequest{Policy: &row.policy}} {
 			a := u.send(in)
 			if a.code != row.code || row.message != "" && a.message != row.message {
 				t.Errorf("%s, %s: got %q %q, want %q %q", row.name, a.operation, a.code, a.message, row.code, row.message)
 			}
 		}
-		switch got := u.policyOf(id); {
+		switch got := u.policyNow(id); {
 		case row.code == "" && got != row.policy:
 			t.Errorf("%s: accepted, but the policy is %s", row.name, got)
 		case row.code != "" && got == row.policy, row.code != "" && len(u.readRecords().keys) != keys:
 			t.Errorf("%s: refused, but it has happened", row.name)
 		}
-		keys = len(u.readRecords().keys)
 	}
 }
 
+// policyNow is policyOf, even if the policy does not let u see it.
+func (u user) policyNow(id string) string {
+	u.t.Helper()
+	if a := u.send(&kmsapi.GetKeyPolicyRequest{KeyId: &id}); a.code == "AccessDeniedException" {
+		return u.readRecords().keys[u.keyPath(id)].Policy
+	}
+	return u.policyOf(id)
+}
+
 func TestPolicyForm(t *testing.T) {
-	u := newWorld(t).as(alice)
+	w := newWorld(t)
+	u := w.as(alice)
+	w.as(bob).newUser("x")
 	root := statement("Allow", u.principal(), "kms:*")
 	with := func(more string) string { return `{"Version":"2012-10-17","Statement":[` + root + "," + more + `]}` }
 	u.testPolicies(t, []policyCase{
 		{"one statement without a list", `{"Statement":` + root + `}`, "", ""},
 		{"the older version", `{"Version":"2008-10-17","Statement":[` + root + `]}`, "", ""},
-		{"lists of one and of many", with(`{"Sid":"a b","Effect":"Deny","Principal":{"AWS":["444455556666","arn:aws:iam::444455556666:user/x"]},"NotAction":["kms:*"],"NotResource":["x"],"Condition":{"StringEquals":{"a":["1",2,true]},"Bool":{"b":"true"}}}`), "", ""},
+		{"lists of one and of many", with(`{"Sid":"a b","Effect":"Deny","Principal":{"AWS":["444455556666","arn:aws:iam::444455556666:user/x"]},"NotAction":["kms:*"],"NotResource":["x"],"Condition":{"StringEquals":{"aws:a":["1",2,true]},"Bool":{"kms:b":"true"}}}`), "", ""},
 		{"no action: no effect", with(`{"Effect":"Deny","Principal":"*","Resource":"*"}`), "", ""},
 		{"no resource: no effect", with(`{"Effect":"Deny","Principal":"*","Action":"*"}`), "", ""},
 		{"another resource", with(`{"Effect":"Deny","Principal":"*","Action":"*","Resource":"arn:aws:kms:us-east-1:111122223333:key/x"}`), "", ""},
@@ -133,13 +143,19 @@ func TestPolicyForm(t *testing.T) {
 		{"both kinds of principal", with(`{"Effect":"Allow","Principal":"*","NotPrincipal":"*","Action":"*","Resource":"*"}`), malformed, ""},
 		{"both kinds of action", with(`{"Effect":"Allow","Principal":"*","Action":"*","NotAction":"*","Resource":"*"}`), malformed, ""},
 		{"both kinds of resource", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","NotResource":"*"}`), malformed, ""},
+		{"wildcard for the vendor of an action", with(statement("Allow", "*", "k*:*")), malformed, ""},
+		{"action without a vendor", with(statement("Allow", "*", "Encrypt")), malformed, ""},
 		{"action is a number", with(`{"Effect":"Allow","Principal":"*","Action":7,"Resource":"*"}`), malformed, ""},
 		{"action is a list of lists", with(`{"Effect":"Allow","Principal":"*","Action":[["*"]],"Resource":"*"}`), malformed, ""},
 		{"condition is a string", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":"x"}`), malformed, ""},
-		{"condition without an operator", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"a":"b"}}`), malformed, ""},
-		{"condition value is an object", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{"a":{"b":"c"}}}}`), malformed, ""},
-		{"condition value is a list of lists", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{"a":[["b"]]}}}`), malformed, ""},
-		{"condition value is null", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{"a":[null]}}}`), malformed, ""},
+		{"condition without an operator", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":"b"}}`), malformed, ""},
+		{"condition value is an object", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:a":{"b":"c"}}}}`), malformed, ""},
+		{"condition value is a list of lists", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:a":[["b"]]}}}`), malformed, ""},
+		{"condition key without a vendor", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{"a":"b"}}}`), malformed, ""},
+		{"unknown condition operator", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringIs":{"aws:a":"b"}}}`), malformed, ""},
+		{"number for an address", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"7"}}}`), malformed, ""},
+		{"ForAllValues on the encryption context", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"ForAllValues:StringEquals":{"kms:EncryptionContext:a":"b"}}}`), malformed, "OverlyPermissiveCondition: ForAllValues on kms:EncryptionContext:a allows requests that do not have the key"},
+		{"condition value is null", with(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:a":[null]}}}`), malformed, ""},
 		{"character beyond U+00FF", strings.Replace(with(root), "Version", "Id\":\"Ā\",\"Version", 1), "ValidationException", ""},
 		{"control character", strings.Replace(with(root), "Version", "\x0bVersion", 1), "ValidationException", ""},
 		{"empty", "", "ValidationException", ""},
@@ -147,7 +163,10 @@ func TestPolicyForm(t *testing.T) {
 }
 
 func TestPolicyPrincipals(t *testing.T) {
-	u := newWorld(t).as(alice)
+	w := newWorld(t)
+	u, b := w.as(alice), w.as(bob)
+	b.iam("CreateUser", "UserName", "x", "Path", "/path/")
+	b.newRole("x")
 	root := statement("Allow", u.principal(), "kms:*")
 	var rows []policyCase
 	for principal, ok := range map[string]bool{
@@ -156,6 +175,13 @@ func TestPolicyPrincipals(t *testing.T) {
 		`{"AWS":"arn:aws:sts::444455556666:assumed-role/x/session"}`: true, `{"AWS":"arn:aws:sts::444455556666:federated-user/x"}`: true,
 		`{"Service":"s3.amazonaws.com"}`: true, `{"Service":["logs.eu-west-1.amazonaws.com","ec2.amazonaws.com.cn"]}`: true,
 		`{"Federated":"cognito-identity.amazonaws.com"}`: true, `{"AWS":"*","Service":"s3.amazonaws.com"}`: true,
+
+		// Nobody has these names.
+		`{"AWS":"arn:aws:iam::444455556666:user/nobody"}`: false, `{"AWS":"arn:aws:iam::444455556666:user/x"}`: false,
+		`{"AWS":"arn:aws:iam::444455556666:user/path/X"}`: false, `{"AWS":"arn:aws:iam::444455556666:role/path/x"}`: false,
+		`{"AWS":"arn:aws:iam::111122223333:role/x"}`: false, `{"AWS":["*","arn:aws:iam::444455556666:role/y"]}`: false,
+		`{"AWS":"arn:aws:sts::444455556666:assumed-role/y/session"}`: false,
+		`{"AWS":"AIDAABCDEFGHIJKLMNOP2"}`:                            false, `{"AWS":"AROAABCDEFGHIJKLMNOP2"}`: false,
 
 		`"444455556666"`: false, `{}`: false, `{"AWS":[]}`: false, `{"AWS":""}`: false, `{"AWS":"4444"}`: false, `{"aws":"*"}`: false, `{"User":"x"}`: false,
 		`{"AWS":"arn:aws:iam::444455556666:user/*"}`: false, `{"AWS":"arn:aws:iam::*:root"}`: false, `{"AWS":"arn:aws:iam::444455556666:group/x"}`: false,
@@ -198,6 +224,8 @@ func TestPolicyLockout(t *testing.T) {
 	u := w.as(alice)
 	all := func(list ...string) string { return `{"Statement":[` + strings.Join(list, ",") + `]}` }
 	me, other := u.principal(), w.as(bob).principal()
+	when := func(condition string) string { return rule("Allow", aws(me), "*", "{"+condition+"}", "kms:*") }
+	deny := func(condition string) string { return rule("Deny", `"*"`, "*", "{"+condition+"}", "kms:PutKeyPolicy") }
 	about := func(resource string) string {
 		return `{"Effect":"Allow","Principal":"*","Action":"kms:*",` + resource + `}`
 	}
@@ -206,11 +234,13 @@ func TestPolicyLockout(t *testing.T) {
 		{"allows the caller's account", all(statement("Allow", alice, "kms:*")), "", ""},
 		{"allows everybody", all(statement("Allow", "*", "*")), "", ""},
 		{"allows by wildcard, in another case", all(statement("Allow", me, "KMS:putkey?olicy")), "", ""},
-		{"allows by wildcards", all(statement("Allow", me, "k*:*Key*Pol*")), "", ""},
+		{"allows by wildcards", all(statement("Allow", me, "kms:*Key*Pol*")), "", ""},
 		{"allows everybody but another", all(`{"Effect":"Allow","NotPrincipal":{"AWS":"` + other + `"},"Action":"kms:*","Resource":"*"}`), "", ""},
 		{"allows all but other actions", all(`{"Effect":"Allow","Principal":"*","NotAction":["kms:Encrypt"],"Resource":"*"}`), "", ""},
 		{"denies others", all(statement("Allow", me, "kms:*"), statement("Deny", other, "kms:*")), "", ""},
 		{"denies other actions", all(statement("Allow", me, "kms:*"), statement("Deny", "*", "kms:Encrypt*")), "", ""},
+		{"allows under a condition that the request meets", all(when(`"StringEquals":{"kms:CallerAccount":"111122223333","kms:KeySpec":"SYMMETRIC_DEFAULT"},"IpAddress":{"aws:SourceIp":"192.0.2.0/24"},"Null":{"kms:ViaService":"true"}`)), "", ""},
+		{"denies under a condition that the request does not meet", all(statement("Allow", me, "kms:*"), deny(`"DateGreaterThan":{"aws:CurrentTime":"2126-01-01T00:00:00Z"}`)), "", ""},
 		{"resource is this kind of key", all(about(`"Resource":["x","arn:aws:kms:*:111122223333:key/*"]`)), "", ""},
 		{"resource is all but another key", all(about(`"NotResource":"arn:aws:kms:us-east-1:111122223333:key/x"`)), "", ""},
 
@@ -220,7 +250,12 @@ func TestPolicyLockout(t *testing.T) {
 		{"allows all but the caller", all(`{"Effect":"Allow","NotPrincipal":{"AWS":"` + me + `"},"Action":"kms:*","Resource":"*"}`), malformed, lockedOut},
 		{"denies the caller", all(statement("Allow", me, "kms:*"), statement("Deny", me, "kms:PutKeyPolicy")), malformed, lockedOut},
 		{"denies before it allows", all(statement("Deny", "*", "kms:*"), statement("Allow", me, "kms:*")), malformed, lockedOut},
-		{"allows under a condition", all(strings.Replace(statement("Allow", me, "kms:*"), `"Resource"`, `"Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}},"Resource"`, 1)), malformed, lockedOut},
+		{"allows under a condition that the request does not meet", all(when(`"Bool":{"aws:MultiFactorAuthPresent":"true"}`)), malformed, lockedOut},
+		{"allows from elsewhere", all(when(`"NotIpAddress":{"aws:SourceIp":"192.0.2.0/24"}`)), malformed, lockedOut},
+		{"allows another kind of key", all(when(`"StringEquals":{"kms:KeySpec":"RSA_2048"}`)), malformed, lockedOut},
+		{"allows through a service", all(when(`"StringEquals":{"kms:ViaService":"s3.us-east-1.amazonaws.com"}`)), malformed, lockedOut},
+		{"denies under a condition that the request meets", all(statement("Allow", me, "kms:*"), deny(`"DateGreaterThan":{"aws:CurrentTime":"2024-01-01T00:00:00Z"}`)), malformed, lockedOut},
+		{"denies all but others", all(statement("Allow", me, "kms:*"), `{"Effect":"Deny","NotPrincipal":{"AWS":"`+other+`"},"Action":"kms:*","Resource":"*"}`), malformed, lockedOut},
 		{"allows a service only", all(`{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"kms:*","Resource":"*"}`), malformed, lockedOut},
 		{"has no effect without an action", all(`{"Effect":"Allow","Principal":"*","Resource":"*"}`), malformed, lockedOut},
 		{"has no effect without a resource", all(`{"Effect":"Allow","Principal":"*","Action":"kms:*"}`), malformed, lockedOut},
@@ -229,13 +264,185 @@ func TestPolicyLockout(t *testing.T) {
 	})
 }
 
+// The check asks about whoever calls: its own name in the policy, its role's, or its account's, whatever its identity
+// policies say (KMS API Reference, BypassPolicyLockoutSafetyCheck).
+func TestPolicyLockoutOfEveryKindOfCaller(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	const create = "kms:CreateKey"
+	carol, dave := u.newUser("carol", allowing(create)), u.newUser("dave", allowing(create))
+	role := u.newRole("app", allowing(create))
+	session := u.assume(role, "monday")
+	through := w.registered("s3.amazonaws.com", alice).onBehalfOf(carol)
+	viaS3 := `{"StringEquals":{"kms:ViaService":"s3.us-east-1.amazonaws.com"}}`
+	for _, row := range []struct {
+		name   string
+		caller user
+		policy string
+		ok     bool
+	}{
+		{"user, by name", carol, allow(carol.principal(), "kms:*"), true},
+		{"user, by account, without a policy of its own for it", carol, allow(u.principal(), "kms:*"), true},
+		{"user, by another's name", carol, allow(dave.principal(), "kms:*"), false},
+		{"user, by a role's name", carol, allow(role, "kms:*"), false},
+		{"user, by name, and denied by name", carol, rules(statement("Allow", "*", "kms:*"), statement("Deny", carol.principal(), "kms:*")), false},
+		{"user, by name, and another denied", carol, rules(statement("Allow", "*", "kms:*"), statement("Deny", dave.principal(), "kms:*")), true},
+		{"user, by tag", carol, rules(rule("Allow", `"*"`, "*", `{"StringEquals":{"aws:PrincipalTag/team":"blue"}}`, "kms:*")), false},
+		{"user, by its name in a condition", carol, rules(rule("Allow", `"*"`, "*", `{"StringEquals":{"aws:username":"carol"}}`, "kms:*")), true},
+		{"user, by what only a service may", carol, rules(rule("Allow", `"*"`, "*", viaS3, "kms:*")), false},
+		{"user through a service, by that", through, rules(rule("Allow", `"*"`, "*", viaS3, "kms:*")), true},
+		{"session, by role", session, allow(role, "kms:*"), true},
+		{"session, by name", session, allow(session.principal(), "kms:*"), true},
+		{"session, by another session's name", session, allow(session.principal()+"s", "kms:*"), false},
+		{"session, by account", session, allow(alice, "kms:*"), true},
+		{"session, by a user's name", session, allow(carol.principal(), "kms:*"), false},
+		{"root, by a user's name", u, allow(carol.principal(), "kms:*"), false},
+		{"root, by name", u, allow(u.principal(), "kms:*"), true},
+	} {
+		in := &kmsapi.CreateKeyRequest{Policy: &row.policy}
+		if !row.ok {
+			row.caller.refused(in, malformed, lockedOut)
+			in.BypassPolicyLockoutSafetyCheck = new(true)
+		}
+		if a := row.caller.send(in); !a.ok() {
+			t.Errorf("%s: %s %s", row.name, a.code, a.message)
+		}
+	}
+}
+
+// What a policy says of a tag counts for the check as for every call.
+func TestPolicyLockoutByTags(t *testing.T) {
+	u := newWorld(t).as(alice)
+	carol := u.newUser("carol", allowing("kms:CreateKey"))
+	u.iam("TagUser", "UserName", "carol", "Tags.member.1.Key", "team", "Tags.member.1.Value", "blue")
+	for _, row := range []struct {
+		team string
+		ok   bool
+	}{{"blue", true}, {"red", false}} {
+		policy := rules(rule("Allow", `"*"`, "*", `{"StringEquals":{"aws:PrincipalTag/team":"`+row.team+`"}}`, "kms:*"))
+		if a := carol.send(&kmsapi.CreateKeyRequest{Policy: &policy}); a.ok() != row.ok || !row.ok && a.message != lockedOut {
+			t.Errorf("team %s: %d %s %s", row.team, a.status, a.code, a.message)
+		}
+	}
+}
+
 func TestPolicyLockoutCheckCanBeWaived(t *testing.T) {
 	w := newWorld(t)
 	u := w.as(alice)
 	policy := allow(w.as(bob).principal(), "kms:*")
-	id := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{Policy: &policy, BypassPolicyLockoutSafetyCheck: new(true)}).KeyMetadata.KeyId
-	u.must(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &policy, BypassPolicyLockoutSafetyCheck: new(true)})
+	waived := &kmsapi.CreateKeyRequest{Policy: &policy, BypassPolicyLockoutSafetyCheck: new(true)}
+	lost := *do[kmsapi.CreateKeyResponse](u, waived).KeyMetadata.KeyId
+	id := u.createKey()
 	u.refused(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &policy, BypassPolicyLockoutSafetyCheck: new(false)}, malformed, lockedOut)
 	// It waives nothing else.
 	u.refused(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: new(allow("x", "kms:*")), BypassPolicyLockoutSafetyCheck: new(true)}, malformed, invalidPrincipal)
+	u.must(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &policy, BypassPolicyLockoutSafetyCheck: new(true)})
+	// What was warned of has happened: nobody of the key's account can do anything with it, and nobody else can change it.
+	for _, key := range []string{lost, id} {
+		arn := u.keyARN(key)
+		in := &kmsapi.PutKeyPolicyRequest{KeyId: &arn, Policy: new(kms.DefaultPolicy(alice)), BypassPolicyLockoutSafetyCheck: new(true)}
+		u.refusedAs(in, "AccessDeniedException")
+		w.as(bob).refusedAs(in, "AccessDeniedException")
+		u.refusedAs(&kmsapi.ScheduleKeyDeletionRequest{KeyId: &arn}, "AccessDeniedException")
+		w.as(bob).encrypt(arn, secret, nil)
+	}
+}
+
+// Whoever may create keys is not thereby allowed to waive the check.
+func TestWaiverOfTheLockoutCheckCanBeForbidden(t *testing.T) {
+	u := newWorld(t).as(alice)
+	carol := u.newUser("carol", rules(
+		`{"Effect":"Allow","Action":"kms:*","Resource":"*"}`,
+		`{"Effect":"Deny","Action":"kms:*","Resource":"*","Condition":{"Bool":{"kms:BypassPolicyLockoutSafetyCheck":"true"}}}`,
+	))
+	id := u.createKey()
+	policy := kms.DefaultPolicy(alice)
+	for bypass, code := range map[*bool]string{nil: "", new(false): "", new(true): "AccessDeniedException"} {
+		carol.refusedAs(&kmsapi.CreateKeyRequest{Policy: &policy, BypassPolicyLockoutSafetyCheck: bypass}, code)
+		carol.refusedAs(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &policy, BypassPolicyLockoutSafetyCheck: bypass}, code)
+	}
+}
+
+// A replica's policy is looked at like any other, as one in its own Region.
+func TestPolicyLockoutOfAReplica(t *testing.T) {
+	u := newWorld(t).as(alice)
+	id := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{MultiRegion: new(true)}).KeyMetadata.KeyId
+	in := func(region string) *kmsapi.ReplicateKeyRequest {
+		policy := rules(rule("Allow", aws(alice), "arn:aws:kms:"+region+":"+alice+":key/*", "", "kms:*"))
+		return &kmsapi.ReplicateKeyRequest{KeyId: &id, ReplicaRegion: new(abroad), Policy: &policy}
+	}
+	u.refused(in(region), malformed, lockedOut)
+	u.must(in(abroad))
+}
+
+// A policy keeps users and roles by what they are, not by what they are called: one that is gone shows as its unique id,
+// matches nobody any more, and whoever is given its name has nothing of it (IAM User Guide, "Principal").
+func TestDeletedPrincipalsOfPolicies(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	carol, role := u.newUser("carol"), u.newRole("app")
+	carolID, roleID := u.iam("GetUser", "UserName", "carol")["UserId"], u.iam("GetRole", "RoleName", "app")["RoleId"]
+	policy := rules(statement("Allow", u.principal(), "kms:*"), rule("Allow", aws(carol.principal(), role), "*", "", "kms:Encrypt", "kms:DescribeKey"),
+		rule("Deny", aws(role, alice), "*", "", "kms:GenerateMac"))
+	id := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{Policy: &policy}).KeyMetadata.KeyId
+	session := u.assume(role, "monday")
+	carol.encrypt(id, secret, nil)
+	session.encrypt(id, secret, nil)
+	if got := u.policyOf(id); got != policy {
+		t.Errorf("the policy is shown as %s", got)
+	}
+	if stored := u.readRecords().keys[u.keyPath(id)].Policy; strings.Contains(stored, carol.principal()) || strings.Contains(stored, role) {
+		t.Errorf("the policy is kept as %s", stored)
+	}
+
+	u.deleteUser(carol, 0)
+	u.iam("DeleteRole", "RoleName", "app")
+	gone := strings.NewReplacer(carol.principal(), carolID, role, roleID).Replace(policy)
+	if got := u.policyOf(id); got != gone {
+		t.Errorf("after their end the policy is shown as %s", got)
+	}
+	u.refused(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &gone}, malformed, invalidPrincipal)
+	u.refused(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &policy}, malformed, invalidPrincipal)
+
+	again, roleAgain := u.newUser("carol"), u.newRole("app")
+	if again.principal() != carol.principal() || roleAgain != role {
+		t.Fatal("the names are others")
+	}
+	for _, heir := range []user{again, u.assume(roleAgain, "tuesday")} {
+		heir.refusedAs(&kmsapi.EncryptRequest{KeyId: &id, Plaintext: []byte(secret)}, "AccessDeniedException")
+		heir.refusedAs(&kmsapi.DescribeKeyRequest{KeyId: &id}, "AccessDeniedException")
+	}
+	if got := u.policyOf(id); got != gone {
+		t.Errorf("after their names were given away the policy is shown as %s", got)
+	}
+	u.must(&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &policy})
+	again.encrypt(id, secret, nil) // now it is meant
+}
+
+// A user that is given another name stays the one that a policy names.
+func TestRenamedPrincipalsOfPolicies(t *testing.T) {
+	u := newWorld(t).as(alice)
+	carol := u.newUser("carol")
+	policy := rules(statement("Allow", u.principal(), "kms:*"), statement("Allow", carol.principal(), "kms:Encrypt"))
+	id := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{Policy: &policy}).KeyMetadata.KeyId
+	u.iam("UpdateUser", "UserName", "carol", "NewUserName", "caroline")
+	carol.encrypt(id, secret, nil)
+	if got, want := u.policyOf(id), strings.Replace(policy, ":user/carol", ":user/caroline", 1); got != want {
+		t.Errorf("got %s", got)
+	}
+	heir := u.newUser("carol")
+	heir.refusedAs(&kmsapi.EncryptRequest{KeyId: &id, Plaintext: []byte(secret)}, "AccessDeniedException")
+}
+
+// A principal can be given by its unique id too, as a policy with a deleted one shows it.
+func TestPrincipalsByUniqueID(t *testing.T) {
+	u := newWorld(t).as(alice)
+	carol := u.newUser("carol")
+	uniqueID := u.iam("GetUser", "UserName", "carol")["UserId"]
+	policy := rules(statement("Allow", u.principal(), "kms:*"), statement("Allow", uniqueID, "kms:Encrypt"))
+	id := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{Policy: &policy}).KeyMetadata.KeyId
+	carol.encrypt(id, secret, nil)
+	if got, want := u.policyOf(id), strings.Replace(policy, uniqueID, carol.principal(), 1); got != want {
+		t.Errorf("got %s", got)
+	}
 }

@@ -98,7 +98,7 @@ func (s *Service) resolve(ctx context.Context, c *service.Call, action, id strin
 		}
 		return nil, err
 	}
-	if r.account == c.Caller.Account {
+	if r.account == c.Caller.Account && !t.fresh {
 		record(c, t.key)
 	}
 	return t, nil

@@ -388,3 +388,32 @@ func TestConcurrentRequestsRotateOnce(t *testing.T) {
 		t.Errorf("%d records of one rotation", got)
 	}
 }
+
+// Who is not allowed to use a key, or to look at it, does not bring about a rotation that is due either.
+func TestDeniedCallerDoesNotRotate(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	id, other := u.createKey(), u.createKey()
+	ciphertext := u.encrypt(id, secret, nil)
+	u.enableRotation(id, 90)
+	carol := u.newUser("carol", identity("Allow", u.keyARN(other), "", "kms:*"), allowing("kms:ReEncryptFrom"))
+	u.advance("90d")
+	arn := u.keyARN(id)
+	for _, v := range []user{carol, w.as(bob)} {
+		for _, in := range []request{
+			&kmsapi.DescribeKeyRequest{KeyId: &arn}, &kmsapi.EncryptRequest{KeyId: &arn, Plaintext: []byte(secret)}, &kmsapi.DecryptRequest{CiphertextBlob: ciphertext},
+			&kmsapi.ListKeyRotationsRequest{KeyId: &arn}, &kmsapi.RotateKeyOnDemandRequest{KeyId: &arn}, &kmsapi.ListAliasesRequest{KeyId: &arn},
+			&kmsapi.ReEncryptRequest{CiphertextBlob: ciphertext, SourceKeyId: &arn, DestinationKeyId: &arn}, // one half of it is allowed
+			&kmsapi.CreateAliasRequest{AliasName: new("alias/app"), TargetKeyId: &arn},
+		} {
+			v.refusedAs(in, "AccessDeniedException")
+		}
+	}
+	if n := len(w.readRecords().keys[u.keyPath(id)].Materials); n != 1 {
+		t.Errorf("%d sets of key material: who was refused has rotated the key", n)
+	}
+	u.describe(id)
+	if n := len(w.readRecords().keys[u.keyPath(id)].Materials); n != 2 {
+		t.Errorf("%d sets of key material, want 2", n)
+	}
+}

@@ -128,3 +128,30 @@ func TestTagRequestsNeedTheirParts(t *testing.T) {
 		u.refused(row.in, "ValidationException", row.message)
 	}
 }
+
+// Who makes a key with tags must be allowed to tag (KMS API Reference, CreateKey, Tags).
+func TestCreateKeyWithTagsNeedsLeaveToTag(t *testing.T) {
+	u := newWorld(t).as(alice)
+	maker := u.newUser("maker", allowing("kms:CreateKey"))
+	tagger := u.newUser("tagger", allowing("kms:CreateKey"), identity("Allow", "*", `{"StringEquals":{"aws:RequestTag/team":"blue"}}`, "kms:TagResource"))
+	for _, row := range []struct {
+		who  user
+		tags []kmsapi.Tag
+		ok   bool
+	}{
+		{maker, nil, true}, {maker, []kmsapi.Tag{}, true}, {maker, tags("team=blue"), false}, {tagger, tags("team=blue"), true},
+		{tagger, tags("team=red"), false}, {tagger, tags("a=b"), false}, {tagger, tags("a=b", "team=blue"), true},
+	} {
+		keys := len(u.readRecords().keys)
+		in := &kmsapi.CreateKeyRequest{Tags: row.tags}
+		if row.ok {
+			row.who.must(in)
+			continue
+		}
+		row.who.refused(in, "AccessDeniedException", "User: "+row.who.principal()+
+			" is not authorized to perform: kms:TagResource on resource: * because no identity-based policy allows the kms:TagResource action")
+		if n := len(u.readRecords().keys); n != keys {
+			t.Errorf("who may not tag has made a key")
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/internal/audit"
+	"github.com/trent-kms/trent/internal/authz"
 	"github.com/trent-kms/trent/internal/clock"
 	"github.com/trent-kms/trent/internal/hsm"
 	"github.com/trent-kms/trent/internal/hsm/root"
@@ -79,10 +80,11 @@ func newNode(t testing.TB, shared *memory.Store, h *hsm.HSM) *node {
 	}
 	n.cached = store.NewCached(n.gate)
 	t.Cleanup(func() { n.cached.Close() })
+	identities := iam.New(iam.Config{Store: n.cached, HSM: h, Dev: true, Clock: n.clock})
 	n.service = kms.New(kms.Config{
 		Store: n.cached, HSM: h, Clock: n.clock, Audit: n.record, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Principals: identities,
 	})
-	identities := iam.New(iam.Config{Store: n.cached, HSM: h, Dev: true})
 	verifier, err := sigv4.New(sigv4.Config{Lookup: identities.Lookup})
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +94,7 @@ func newNode(t testing.TB, shared *memory.Store, h *hsm.HSM) *node {
 			Name: kmsapi.Service, Source: "kms.amazonaws.com", Protocol: wire.JSON{TargetPrefix: kmsapi.TargetPrefix},
 			Table: n.service.Operations(), API: kmsapi.Operations(),
 		}},
-		Verifier: verifier, Clock: n.clock, Audit: n.record, Log: slog.New(slog.DiscardHandler),
+		Verifier: verifier, Authorizer: authz.New(identities), Forward: identities.Forward, Clock: n.clock, Audit: n.record, Log: slog.New(slog.DiscardHandler),
 	})
 	return n
 }

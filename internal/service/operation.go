@@ -44,10 +44,13 @@ func (c *Call) authorize(ctx context.Context, accesses []authz.Access) (err erro
 }
 
 // Says returns what a policy that is not in force yet would say of an access by this call's caller.
-func (c *Call) Says(p *policy.Policy, x authz.Access) policy.Result {
+func (c *Call) Says(ctx context.Context, p *policy.Policy, x authz.Access) (policy.Result, error) {
 	r := c.request
 	r.Caller, r.Now, r.Region = &c.Caller, c.Now, c.Region
-	return authz.Says(&r, &x, p)
+	if c.authorizer == nil { // a call that nobody has sent
+		return authz.Says(&r, &x, p), nil
+	}
+	return c.authorizer.Says(ctx, &r, &x, p)
 }
 
 // Target is what an operation acts on, resolved before anything is decided.
@@ -139,6 +142,7 @@ func Define[In, Out any, T Target, PIn interface {
 				return nil, err
 			}
 			c.Event.Resources, c.Event.AdditionalEventData = c.Event.Resources[:0], nil
+			c.Event.Authorization = c.Event.Authorization[:0]
 		}
 		return nil, errors.New("service: too many conflicting changes")
 	}

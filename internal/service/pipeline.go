@@ -169,6 +169,11 @@ func (p *Pipeline) run(r *http.Request, x *exchange, requestID string, protocol 
 	if err := p.resume(r.Context(), call); err != nil {
 		return nil, err
 	}
+	if call.Caller.Type == caller.Service {
+		if call.Caller, err = p.forward(r, svc, call.Caller); err != nil {
+			return p.record(r.Context(), call, nil, err)
+		}
+	}
 	out, err = serve(r.Context(), op, call, req.Decode)
 	return p.record(r.Context(), call, out, err)
 }
@@ -182,13 +187,7 @@ func (p *Pipeline) authenticate(r *http.Request, svc *entry, op *Operation, body
 	if err != nil {
 		return signed, err
 	}
-	if err := p.checkScope(signed, svc); err != nil {
-		return signed, err
-	}
-	if signed.Caller.Type == caller.Service {
-		signed.Caller, err = p.forward(r, svc, signed.Caller)
-	}
-	return signed, err
+	return signed, p.checkScope(signed, svc)
 }
 
 // globalRegion is where AWS has the services that are the same everywhere.
@@ -203,13 +202,18 @@ const (
 	sourceAccount = "X-Amz-Source-Account"           // account of that resource
 )
 
-// forward returns who a registered service asks for: itself, perhaps for a resource, or a principal that has asked it.
+// forward returns who a registered service asks for: itself, perhaps for a resource, or a principal that has asked it. A
+// service that may not speak for the principal stays itself.
 func (p *Pipeline) forward(r *http.Request, svc *entry, service caller.Caller) (caller.Caller, error) {
 	if id := r.Header.Get(onBehalfOf); id != "" {
 		if !svc.Forwarded {
 			return service, api.AccessDeniedException("%s may not make requests to %s on behalf of others.", service.ARN, svc.Name)
 		}
-		return p.Forward(r.Context(), &service, id, r.Header.Get(onBehalfToken))
+		c, err := p.Forward(r.Context(), &service, id, r.Header.Get(onBehalfToken))
+		if err != nil {
+			return service, err
+		}
+		return c, nil
 	}
 	service.SourceARN, service.SourceAccount = r.Header.Get(sourceARN), r.Header.Get(sourceAccount)
 	return service, nil

@@ -49,7 +49,7 @@ func TestEveryScenarioTellsItsStory(t *testing.T) {
 		}
 		calls := failing.FindAllStringSubmatch(commands, -1)
 		for _, call := range calls {
-			if call[2] != "denied" && call[2] != "error" {
+			if call[2] != "denied" && call[2] != "error" && call[2] != "stderr" {
 				t.Errorf("%s: it does not say how this fails: %s", name, call[0])
 			}
 		}

@@ -1,7 +1,6 @@
 package org
 
 import (
-
 	"github.com/trent-kms/trent/internal/api"
 	orgapi "github.com/trent-kms/trent/internal/api/organizations"
 )

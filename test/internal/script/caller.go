@@ -62,7 +62,7 @@ func asCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("AS", who.id)
 	ts.Setenv("SECRET", who.secret)
-	ts.Setenv("TOKEN", who.token)
+	ts.Setenv("SESSION_TOKEN", who.token)
 }
 
 // deniedCommand compares a denial with AWS's text, in which only the caller's name is left open (IAM User Guide,

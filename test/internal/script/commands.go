@@ -148,7 +148,7 @@ func client(ts *testscript.TestScript, neg bool, service string, args []string) 
 	if ts.Getenv("AWS_SHARED_CREDENTIALS_FILE") == noProfile {
 		ts.Setenv("AWS_ACCESS_KEY_ID", name)
 		ts.Setenv("AWS_SECRET_ACCESS_KEY", secret)
-		ts.Setenv("AWS_SESSION_TOKEN", ts.Getenv("TOKEN"))
+		ts.Setenv("AWS_SESSION_TOKEN", ts.Getenv("SESSION_TOKEN"))
 	}
 	args = append([]string{"--endpoint-url", ts.Getenv("AWS_ENDPOINT_URL"), "--region", ts.Getenv("REGION"), service}, args...)
 	err := ts.Exec("aws", args...)

@@ -2,6 +2,7 @@ package script
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ func tokenCommand(ts *testscript.TestScript, neg bool, args []string) {
 	for _, arg := range args[1:] {
 		name, value, _ := strings.Cut(arg, "=")
 		claims[name] = value
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			claims[name] = n
+		}
 	}
 	token, err := of(ts).issuer.Token(claims)
 	ts.Check(err)

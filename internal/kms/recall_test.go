@@ -1,0 +1,161 @@
+package kms_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/trent-kms/trent/internal/admin"
+	"github.com/trent-kms/trent/internal/api"
+	kmsapi "github.com/trent-kms/trent/internal/api/kms"
+	trentapi "github.com/trent-kms/trent/internal/api/trent"
+	"github.com/trent-kms/trent/internal/authz"
+)
+
+// explain asks for the explanation of a call.
+func (u user) explain(requestID string) (x admin.ExplainedCall, a answer) {
+	u.t.Helper()
+	in := &trentapi.ExplainDecisionRequest{RequestId: &requestID}
+	a = u.roundTrip("trent", trentapi.TargetPrefix, "ExplainDecision", in.AppendJSON(nil))
+	if !a.ok() {
+		return x, a
+	}
+	var out trentapi.ExplainDecisionResponse
+	if err := api.Decode(a.body, &out); err != nil {
+		u.t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(*out.Trace), &x); err != nil {
+		u.t.Fatal(err)
+	}
+	return x, a
+}
+
+// TestRecallKnowsEveryCondition proves that a recorded call is decided again as it was: each decision of each operation is asked
+// for under conditions on every condition key, all right but one, so that it is denied and changes nothing. Its
+// explanation must find all of them met but that one.
+func TestRecallKnowsEveryCondition(t *testing.T) {
+	rows, all := readConditionTable(t), decisions(t)
+	explained, conditions := 0, 0
+	for i := range all {
+		d := &all[i]
+		t.Run(d.name, func(t *testing.T) {
+			for _, p := range []pass{{"key policy, full", false, true}, {"identity policy, full", true, true}, {"identity policy, bare", true, false}} {
+				if d.byIdentity && !p.byIdentity || d.tagged && !p.full {
+					continue
+				}
+				explained++
+				conditions += testRecall(t, newAsking(t, d, p), rows)
+			}
+		})
+	}
+	t.Logf("%d explanations, %d conditions", explained, conditions)
+	if explained < 150 || conditions < 5000 {
+		t.Errorf("only %d explanations with %d conditions", explained, conditions)
+	}
+}
+
+// never is a condition that no request meets.
+var never = condition{"StringEquals", "aws:Referer", []string{"never"}}
+
+func testRecall(t *testing.T, x *asking, rows []conditionRow) (conditions int) {
+	t.Helper()
+	byKey := map[string][]condition{}
+	for _, r := range rows {
+		value := r.bare
+		if x.how.full {
+			value = r.full
+		}
+		value = x.fill(value)
+		switch {
+		case r.identityOnly && !x.how.byIdentity:
+			delete(byKey, r.key)
+		case value != "-" && r.applies(x.decision):
+			byKey[r.key] = right(r.kind, r.key, value)
+		case byKey[r.key] == nil:
+			byKey[r.key] = []condition{absentKey(r.key)}
+		}
+	}
+	together := []condition{never}
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		together = append(together, byKey[key]...)
+	}
+	x.put(together)
+	a := x.ask()
+	if a.code != "AccessDeniedException" {
+		t.Fatalf("%s: %s %s", x.how.name, a.code, a.message)
+	}
+	e, _ := x.root.explain(a.requestID)
+	if e.Changed || len(e.Decisions) == 0 || len(e.Decisions) != len(e.Recorded) || e.Decisions[len(e.Decisions)-1].Allowed {
+		t.Fatalf("%s: recorded %+v, now %+v; %q", x.how.name, e.Recorded, e.Decisions, e.Unknown)
+	}
+	return checkTests(t, x, e.Decisions[len(e.Decisions)-1], len(together))
+}
+
+// checkTests finds the statement with the conditions in an explanation.
+func checkTests(t *testing.T, x *asking, e *authz.Explanation, want int) int {
+	t.Helper()
+	if e.Truncated {
+		t.Fatalf("%s: the explanation is not whole", x.how.name)
+	}
+	for _, l := range e.Layers {
+		for _, p := range l.Policies {
+			for _, s := range p.Statements {
+				if len(s.Conditions) != want {
+					continue
+				}
+				for _, c := range s.Conditions {
+					if c.Met == (c.Key == never.key) {
+						t.Errorf("%s: %s %s wants %q, and got %q (absent %t)", x.how.name, c.Operator, c.Key, c.Wanted, c.Got, c.Absent)
+					}
+				}
+				return want
+			}
+		}
+	}
+	t.Errorf("%s: the statement is not in the explanation", x.how.name)
+	return 0
+}
+
+// TestExplanationsShowAnAccountItsOwn: of a call between two accounts each sees its own side, and nobody else sees anything.
+func TestExplanationsShowAnAccountItsOwn(t *testing.T) {
+	w := newWorld(t)
+	owner, other := w.as(alice), w.as(bob)
+	id := owner.createKey()
+	eve := other.newUser("eve")
+	a := eve.send(&kmsapi.DescribeKeyRequest{KeyId: new(owner.keyARN(id))})
+	if a.code != "AccessDeniedException" {
+		t.Fatalf("%s %s", a.code, a.message)
+	}
+	// On a development server every root user administers; this is what the view of an account leaves.
+	x, _ := owner.explain(a.requestID)
+	for _, of := range []struct {
+		account string
+		shows   string
+	}{{alice, "resource-based policy"}, {bob, "identity-based policy"}, {"000000000000", ""}} {
+		again, _ := owner.explain(a.requestID)
+		e := again.Decisions[0]
+		for _, l := range e.Layers {
+			if hides := e.Hides(l.Layer, of.account); hides == (l.Layer == of.shows) {
+				t.Errorf("account %s: %s hidden %t", of.account, l.Layer, hides)
+			}
+		}
+	}
+	if len(x.Decisions) != 1 || x.Changed || x.Decisions[0].Allowed || len(x.Decisions[0].Changes) != 2 {
+		t.Errorf("%+v", x)
+	}
+}
+
+// TestDestroyedKeyIsMissing: of a key that is gone the explanation says so, and suggests nothing.
+func TestDestroyedKeyIsMissing(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	id := u.createKey()
+	a := u.must(&kmsapi.DescribeKeyRequest{KeyId: &id})
+	u.must(&kmsapi.ScheduleKeyDeletionRequest{KeyId: &id, PendingWindowInDays: new(int32(7))})
+	u.advance("8d")
+	x, _ := u.explain(a.requestID)
+	if len(x.Decisions) != 1 || !x.Changed || x.Decisions[0].Allowed || len(x.Decisions[0].Changes) != 0 || x.Decisions[0].Hint == "" {
+		t.Errorf("%+v", x)
+	}
+}
