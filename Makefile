@@ -31,9 +31,11 @@ check:
 	$(GO) mod tidy -diff
 	cd test/compat && $(GO) mod tidy -diff
 
-# Tests of the packages; those under test/ drive the built program through the AWS CLI and boto3.
+# Tests of the packages; those under test/ drive the built program through the AWS CLI and boto3. The comparison with
+# another program's decisions runs a second time, without the race detector, for its hundred thousand cases.
 unit: $(TRENT_TEST_BINARY)
 	$(GO) test -race -shuffle=on -timeout 20m ./...
+	$(GO) test -count=1 -timeout 30m ./test/oracle
 
 # The other clients, which have modules of their own: the SDKs for Go and JavaScript.
 clients: $(TRENT_TEST_BINARY)

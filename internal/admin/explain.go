@@ -240,15 +240,17 @@ func (s *Service) endpoint(id string) *authz.Endpoint {
 
 // limitView leaves what the caller's account may know, and no more than an answer can hold.
 func (s *Service) limitView(c *service.Call, x *ExplainedCall) {
-	limit := authz.MaxExplanationBytes / max(1, len(x.Decisions))
-	for i, e := range x.Decisions {
-		if !s.administers(c) {
-			d := &x.Recorded[i]
-			if e.Hides(d.Layer, c.Caller.Account) {
-				d.Policy, d.Statement, d.Grant = "", nil, ""
-			}
+	administers := s.administers(c)
+	for i := range x.Recorded {
+		d := &x.Recorded[i]
+		if !administers && (i >= len(x.Decisions) || x.Decisions[i].Hides(d.Layer, c.Caller.Account)) {
+			d.Policy, d.Statement, d.Grant = "", nil, ""
+		}
+	}
+	for _, e := range x.Decisions {
+		if !administers {
 			e.ViewFrom(c.Caller.Account)
 		}
-		e.Bound(limit)
+		e.Bound(authz.MaxExplanationBytes / len(x.Decisions))
 	}
 }

@@ -422,8 +422,8 @@ func (a *Authorizer) Says(ctx context.Context, r *Request, x *Access, p *policy.
 // Denied is the answer when the resource's own policy does not allow.
 func Denied(c *caller.Caller, x Access) error { return denied(c, &x, lacks(Resource)) }
 
-// denied is AWS's answer (IAM User Guide, "Troubleshoot access denied error messages"). It is the same whether a
-// resource of another account exists or not.
+// denied is AWS's answer (IAM User Guide, "Troubleshoot access denied error messages"). Where nothing allows,
+// it is the same whether a resource of another account exists or not; a statement that denies is named, as at AWS.
 func denied(c *caller.Caller, x *Access, d Decision) error {
 	if x.Refusal != nil {
 		return x.Refusal

@@ -36,12 +36,12 @@ type situation struct {
 	session             []string
 	endpoint, key       bool // documents "vpce-1", sitKey
 
-	organization, root bool
-	owner              string
-	action             string
-	grant              policy.Match
-	missing, local     bool
-	managed            bool
+	organization   bool
+	owner          string
+	action         string
+	grant          policy.Match
+	missing, local bool
+	managed        bool
 }
 
 // situated is what the situation says of its principals.

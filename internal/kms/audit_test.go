@@ -202,6 +202,61 @@ func TestAuditRecordsOfFailures(t *testing.T) {
 	}
 }
 
+// The record of a call says how each part of it was decided, and who asked.
+func TestAuditRecordsOfDecisions(t *testing.T) {
+	w := grantWorld(t)
+	u := w.as(alice)
+	id, other := u.createKey(), u.createKey()
+	ciphertext := u.encrypt(id, secret, nil)
+	carol := u.newUser("carol", identity("Allow", u.keyARN(id), "", "kms:*"), denying("kms:ScheduleKeyDeletion"))
+	session := u.assume(role, "monday")
+	grant, _ := u.createGrant(grantRequest(id))
+	through := w.registered("s3.amazonaws.com", alice).onBehalfOf(carol)
+	decided := func(action, key, rest string) string {
+		return `{"action":"kms:` + action + `","resource":"` + u.keyARN(key) + `",` + rest + `}`
+	}
+	const byAccount = `"allowed":true,"layer":"resource-based policy","statement":0`
+	const byIdentity = `"allowed":true,"layer":"identity-based policy","policy":"user/carol/p0","statement":0`
+	for _, row := range []struct {
+		name     string
+		who      user
+		in       request
+		want     string
+		identity map[string]any // a part of it
+	}{
+		{"root user", u, &kmsapi.DescribeKeyRequest{KeyId: &id}, decided("DescribeKey", id, byAccount), map[string]any{"type": "Root"}},
+		{"user", carol, &kmsapi.DescribeKeyRequest{KeyId: &id}, decided("DescribeKey", id, byIdentity), map[string]any{"type": "IAMUser", "userName": "carol", "arn": carol.principal()}},
+		{"user without permission", carol, &kmsapi.DescribeKeyRequest{KeyId: &other}, decided("DescribeKey", other, `"allowed":false,"layer":"identity-based policy"`), nil},
+		{"user who is denied", carol, &kmsapi.ScheduleKeyDeletionRequest{KeyId: &id}, decided("ScheduleKeyDeletion", id, `"allowed":false,"layer":"identity-based policy","policy":"user/carol/p1","statement":0`), nil},
+		{"user through a service", through, &kmsapi.DescribeKeyRequest{KeyId: &id}, decided("DescribeKey", id, byIdentity), map[string]any{"type": "IAMUser", "arn": carol.principal(), "invokedBy": "s3.amazonaws.com"}},
+		{"session by a grant", session, &kmsapi.DescribeKeyRequest{KeyId: &id}, decided("DescribeKey", id, `"allowed":true,"layer":"grant","grant":"`+grant+`"`), map[string]any{"type": "AssumedRole", "arn": session.principal()}},
+		{"two keys", u, &kmsapi.ReEncryptRequest{CiphertextBlob: ciphertext, DestinationKeyId: &other}, decided("ReEncryptFrom", id, byAccount) + "," + decided("ReEncryptTo", other, byAccount), nil},
+		{"the second is denied", carol, &kmsapi.ReEncryptRequest{CiphertextBlob: ciphertext, DestinationKeyId: &other}, decided("ReEncryptFrom", id, byIdentity) + "," + decided("ReEncryptTo", other, `"allowed":false,"layer":"identity-based policy"`), nil},
+		{"nothing was decided", u, &kmsapi.DescribeKeyRequest{KeyId: new("alias/absent")}, "", nil},
+	} {
+		a := row.who.send(row.in)
+		var got struct {
+			Authorization json.RawMessage
+			UserIdentity  map[string]any
+		}
+		if err := json.Unmarshal(w.recordOf(a), &got); err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		if row.want != "" {
+			want = "[" + row.want + "]"
+		}
+		if diff := cmp.Diff(fromJSON(t, want), fromJSON(t, string(got.Authorization))); diff != "" {
+			t.Errorf("%s: %s", row.name, diff)
+		}
+		for member, value := range row.identity {
+			if got.UserIdentity[member] != value {
+				t.Errorf("%s: userIdentity.%s is %v, want %v", row.name, member, got.UserIdentity[member], value)
+			}
+		}
+	}
+}
+
 // The search for secrets in the audit log would find one.
 func TestSearchForSecretsFindsThem(t *testing.T) {
 	for name, text := range map[string]string{

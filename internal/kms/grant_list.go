@@ -9,18 +9,21 @@ import (
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/authz"
+	"github.com/trent-kms/trent/internal/caller"
 	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/internal/store"
 )
 
 // listGrants lists the grants of a key, in the order of their ids. A filter makes pages short, not calls long.
 func (s *Service) listGrants(ctx context.Context, c *service.Call, in *kmsapi.ListGrantsRequest, t *keyTarget) (*kmsapi.ListGrantsResponse, error) {
-	var id, grantee string
+	var id, grantee, forService string
 	switch {
 	case in.GranteePrincipal != nil && in.GranteeServicePrincipal != nil:
 		return nil, api.ValidationException("You cannot specify GranteePrincipal and GranteeServicePrincipal in the same request.")
-	case in.GranteeServicePrincipal != nil:
+	case in.GranteeServicePrincipal != nil && c.Caller.Type != caller.Service:
 		return nil, onlyServices(c, "GranteeServicePrincipal")
+	case in.GranteeServicePrincipal != nil:
+		forService = *in.GranteeServicePrincipal
 	case in.GranteePrincipal != nil:
 		grantee = *in.GranteePrincipal
 	}
@@ -29,7 +32,7 @@ func (s *Service) listGrants(ctx context.Context, c *service.Call, in *kmsapi.Li
 			return nil, kmsapi.InvalidGrantIdException("Invalid grant ID '%s'", id)
 		}
 	}
-	p, err := newPager(c, in.Marker, in.Limit, 50, 100, t.key.ID+"\n"+id+"\n"+grantee)
+	p, err := newPager(c, in.Marker, in.Limit, 50, 100, t.key.ID+"\n"+id+"\n"+grantee+forService)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +40,7 @@ func (s *Service) listGrants(ctx context.Context, c *service.Call, in *kmsapi.Li
 	prefix := grantPrefix(t.key.Account, t.key.Region, t.key.ID) + id // a whole id has one record under it
 	out.NextMarker, out.Truncated, err = p.scan(ctx, s, prefix, func(r store.Record) (bool, error) {
 		g, err := s.placedGrant(r)
-		if err != nil || grantee != "" && g.Grantee != grantee {
+		if err != nil || grantee != "" && g.Grantee != grantee || forService != "" && g.GranteeService != forService {
 			return false, err
 		}
 		out.Grants = append(out.Grants, g.entry())
@@ -86,7 +89,7 @@ func checkRetirable(c *service.Call, in *kmsapi.ListRetirableGrantsRequest) erro
 	return nil
 }
 
-// onlyServices refuses what only a caller that is an AWS service may ask for. There is none here.
+// onlyServices refuses what only a caller that is a service may ask for.
 func onlyServices(c *service.Call, member string) error {
 	return api.AccessDeniedException("User: %s is not authorized to use %s, which is for callers that are service principals.", c.Caller.ARN, member)
 }

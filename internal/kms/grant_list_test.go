@@ -194,6 +194,30 @@ func TestFiltersOfListGrants(t *testing.T) {
 	w.checkGrants()
 }
 
+// A service that the key's policy lets list finds the grants to a service.
+func TestServicesListGrantsToServices(t *testing.T) {
+	w := grantWorld(t)
+	u := w.as(alice)
+	const s3 = "s3.amazonaws.com"
+	policy := rules(statement("Allow", u.principal(), "kms:*"), rule("Allow", `{"Service":"`+s3+`"}`, "*", "", "kms:ListGrants"))
+	id := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{Policy: &policy}).KeyMetadata.KeyId
+	in := grantRequest(id)
+	u.createGrant(in)
+	in.GranteePrincipal, in.GranteeServicePrincipal, in.RetiringPrincipal = nil, new(s3), new(role)
+	in.Constraints = &kmsapi.GrantConstraints{SourceArn: new("arn:aws:s3:::bucket-of-alice")}
+	want, _ := u.createGrant(in)
+	arn, service := u.keyARN(id), w.registered(s3)
+	for name, n := range map[string]int{s3: 1, "ec2.amazonaws.com": 0} {
+		got := do[kmsapi.ListGrantsResponse](service, &kmsapi.ListGrantsRequest{KeyId: &arn, GranteeServicePrincipal: &name}).Grants
+		if len(got) != n || n == 1 && *got[0].GrantId != want {
+			t.Errorf("%s: %d grants, want %d", name, len(got), n)
+		}
+	}
+	if n := len(do[kmsapi.ListGrantsResponse](service, &kmsapi.ListGrantsRequest{KeyId: &arn}).Grants); n != 2 {
+		t.Errorf("%d grants, want 2", n)
+	}
+}
+
 // ListRetirableGrants asks about principals of the caller's own account; the keys may be anybody's.
 func TestRetirableGrants(t *testing.T) {
 	w := grantWorld(t)

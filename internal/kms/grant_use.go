@@ -19,13 +19,14 @@ func (t *keyTarget) Grant(ctx context.Context) (authz.Grant, error) {
 	if !operation.Valid() {
 		return authz.Grant{}, nil
 	}
+	x := conditions{call: t.call, action: t.action, key: t.key}
 	for _, n := range granteeNames(&t.call.Caller) {
-		grants, err := t.service.grantsTo(ctx, t.key, t.revision, n.name)
+		all, err := t.service.grantIndex(ctx, t.key, t.revision, n.name)
 		if err != nil {
 			return authz.Grant{}, err
 		}
-		for _, g := range grants {
-			if g.isTo(&t.call.Caller, n.by) && slices.Contains(g.Operations, operation) && g.admits(t, operation) {
+		for g := range all.candidates(operation, x.encryptionContext()) {
+			if g.isTo(&t.call.Caller, n.by) && g.admits(t, operation) {
 				return authz.Grant{ID: g.ID, By: n.by}, nil
 			}
 		}
@@ -67,10 +68,10 @@ func (g *Grant) admits(t *keyTarget, operation kmsapi.GrantOperation) bool {
 	if c.SourceARN != "" && t.call.Caller.Type == caller.Service && c.SourceARN != t.call.Caller.SourceARN && operation != kmsapi.GrantOperationRetireGrant {
 		return false
 	}
-	switch operation {
-	case kmsapi.GrantOperationDescribeKey, kmsapi.GrantOperationRetireGrant:
+	if withoutContext(operation) {
 		return true
-	case kmsapi.GrantOperationCreateGrant:
+	}
+	if operation == kmsapi.GrantOperationCreateGrant {
 		in, ok := t.call.Input.(*kmsapi.CreateGrantRequest)
 		return ok && g.covers(in)
 	}

@@ -316,6 +316,7 @@ func TestDenyBeatsGrant(t *testing.T) {
 		return who
 	}
 	session := func(name, boundary string, parameters ...string) user {
+		name = "role-" + name
 		role := u.newRole(name)
 		u.grantTo(id, role, operations{"Encrypt", "DescribeKey"}, nil)
 		if boundary != "" {

@@ -2,7 +2,6 @@ package kms_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -267,25 +266,6 @@ func answerOf[Out any, P interface {
 		u.t.Fatal(err)
 	}
 	return out
-}
-
-// UnmarshalJSON reads an audit record, of whose userIdentity only the texts: sessions have more in it.
-func (e *event) UnmarshalJSON(b []byte) error {
-	type plain event
-	read := struct {
-		*plain
-		UserIdentity map[string]any
-	}{plain: (*plain)(e)}
-	if err := json.Unmarshal(b, &read); err != nil {
-		return err
-	}
-	e.UserIdentity = map[string]string{}
-	for name, value := range read.UserIdentity {
-		if text, ok := value.(string); ok {
-			e.UserIdentity[name] = text
-		}
-	}
-	return nil
 }
 
 // recordOf is the whole audit record of an answer.

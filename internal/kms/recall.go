@@ -140,26 +140,32 @@ func (s *Service) recallPair(ctx context.Context, c *service.Call, targets []*ke
 	}
 }
 
-// recallAccess is one access. first is the call's first key: a replica is a key like its primary.
+// recallAccess is one access. first is the call's first key.
 func (s *Service) recallAccess(ctx context.Context, c *service.Call, r *audit.Record, t, first *keyTarget, d audit.Authorized) (authz.Access, string, error) {
 	switch {
 	case t == nil:
-		x := authz.Access{Action: d.Action, Resource: d.Resource, Account: c.Caller.Account}
-		if isAliasOperation(d.Action) {
-			return x, "", nil
-		}
-		keys := &conditions{service: s, call: c, action: d.Action}
-		if in, replicates := c.Input.(*kmsapi.ReplicateKeyRequest); replicates && first != nil {
-			keys.key, x.Region = first.key, text(in.ReplicaRegion)
-		}
-		x.Context = keys
-		return x, "", nil
+		return s.recallKeyless(c, first, d), "", nil
 	case d.Action == retireAction && t.key != nil:
 		return s.recallRetirement(ctx, c, r, t)
 	}
 	x := t.access(c)
 	x.Resource = d.Resource
 	return x, "", nil
+}
+
+// recallKeyless is an access to no key: to an alias, to nothing in particular, or to a key that is to be made. A replica is
+// a key like its primary, the call's first.
+func (s *Service) recallKeyless(c *service.Call, first *keyTarget, d audit.Authorized) authz.Access {
+	x := authz.Access{Action: d.Action, Resource: d.Resource, Account: c.Caller.Account}
+	if d.Resource == "*" && d.Action != createAction && d.Action != tagAction {
+		return x
+	}
+	keys := &conditions{service: s, call: c, action: d.Action}
+	if in, replicates := c.Input.(*kmsapi.ReplicateKeyRequest); replicates && first != nil {
+		keys.key, x.Region = first.key, text(in.ReplicaRegion)
+	}
+	x.Context = keys
+	return x
 }
 
 // recallRetirement is RetireGrant, which the grant itself decides, if it is still there.
@@ -212,9 +218,7 @@ func (s *Service) Suppose(ctx context.Context, c *service.Call, action, resource
 		return authz.Access{}, api.ValidationException("%s is not an action of KMS.", action)
 	}
 	if resource == "*" || strings.Contains(resource, ":alias/") {
-		return authz.Access{
-			Action: action, Resource: resource, Account: c.Caller.Account, Context: &conditions{service: s, call: c, action: action},
-		}, nil
+		return s.recallKeyless(c, nil, audit.Authorized{Action: action, Resource: resource}), nil
 	}
 	t, err := s.recallKey(ctx, c, action, resource)
 	if err != nil {

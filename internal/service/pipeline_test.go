@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/internal/audit"
 	"github.com/trent-kms/trent/internal/authz"
@@ -316,5 +317,42 @@ func TestErrorOfTheStoreIsNotShown(t *testing.T) {
 	}
 	if got := b.events[0].ErrorMessage; strings.Contains(got, "etcd") {
 		t.Errorf("recorded %q", got)
+	}
+}
+
+// A service that may not speak for a principal is refused, and that is written down as the service's call.
+func TestRefusedForwardingIsRecorded(t *testing.T) {
+	for _, forwarded := range []bool{true, false} {
+		b := newBench()
+		p := b.pipeline(t)
+		p.Services[0].Forwarded = forwarded
+		p = service.New(p.Config)
+		refusal := api.AccessDeniedException("not for you")
+		p.Forward = func(_ context.Context, by *caller.Caller, id, token string) (caller.Caller, error) {
+			if by.ARN != "s3.amazonaws.com" || id != "AKIA" || token != "token" {
+				t.Errorf("asked for %s %s %s", by.ARN, id, token)
+			}
+			return caller.Caller{}, refusal
+		}
+		verifier, err := sigv4.New(sigv4.Config{Lookup: func(context.Context, string, string) (sigv4.Credential, error) {
+			c := credential
+			c.Caller = caller.Caller{Type: caller.Service, ARN: "s3.amazonaws.com"}
+			return c, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Verifier = verifier
+		status, code, _ := b.ask(t, p, func(r *http.Request) {
+			r.Header.Set("X-Amz-Trent-On-Behalf-Of", "AKIA")
+			r.Header.Set("X-Amz-Trent-On-Behalf-Of-Token", "token")
+			sign(t, r, "us-east-1", "kms")
+		})
+		if status != http.StatusBadRequest || code != "AccessDeniedException" {
+			t.Errorf("got %d %s", status, code)
+		}
+		if len(b.events) != 1 || b.events[0].ErrorCode != code || b.events[0].Caller.ARN != "s3.amazonaws.com" || b.events[0].Name != "DescribeKey" {
+			t.Errorf("recorded %+v", b.events)
+		}
 	}
 }

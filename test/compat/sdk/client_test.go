@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
@@ -188,6 +189,11 @@ func refuseAll(t *testing.T, all []refusal) {
 			refused(t, err, r.code, r.text)
 		})
 	}
+}
+
+// denied is what the root user of the account is told of a key that does not let it.
+func denied(action, resource string) string {
+	return fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action", root, action, resource, action)
 }
 
 // advance moves the clock of a development server.

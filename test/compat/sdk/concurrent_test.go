@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,7 @@ func TestConcurrentCallers(t *testing.T) {
 	c := newClient(s, through(&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}}))
 	key := must(c.CreateKey(t.Context(), &kms.CreateKeyInput{}))(t).KeyMetadata.KeyId
 	var winners atomic.Int32
+	services := make([]string, callers) // which key each found for alias/aws/rds
 	var all sync.WaitGroup
 	for n := range callers {
 		all.Go(func() {
@@ -55,14 +57,19 @@ func TestConcurrentCallers(t *testing.T) {
 				t.Error(err)
 			}
 			// All of them are the first to ask for this key.
-			if _, err := c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: aws.String("alias/aws/rds"), Plaintext: []byte("x")}); err != nil {
+			if d, err := c.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: aws.String("alias/aws/rds")}); err != nil {
 				t.Error(err)
+			} else {
+				services[n] = *d.KeyMetadata.KeyId
 			}
 		})
 	}
 	all.Wait()
 	if winners.Load() != 1 {
 		t.Errorf("%d callers created the same alias", winners.Load())
+	}
+	if found := slices.Compact(services); len(found) != 1 || found[0] == "" {
+		t.Errorf("the service's key is %q", found)
 	}
 	tags := must(c.ListResourceTags(t.Context(), &kms.ListResourceTagsInput{KeyId: key}))(t).Tags
 	aliases := must(c.ListAliases(t.Context(), &kms.ListAliasesInput{KeyId: key}))(t).Aliases

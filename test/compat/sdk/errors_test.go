@@ -30,13 +30,13 @@ type cast struct {
 func newCast(t *testing.T, c, alien *kms.Client, kind kms.CreateKeyInput) cast {
 	t.Helper()
 	p := cast{grants: map[string]string{}}
-	key := func(c *kms.Client) string {
+	key := func(c *kms.Client, grantee string) string {
 		id := *must(c.CreateKey(t.Context(), &kind))(t).KeyMetadata.KeyId
 		if kind.Origin == types.OriginTypeExternal {
 			return id // none can be granted before there is material
 		}
 		p.grants[id] = *must(c.CreateGrant(t.Context(), &kms.CreateGrantInput{
-			KeyId: &id, GranteePrincipal: aws.String(root), Operations: []types.GrantOperation{types.GrantOperationDescribeKey},
+			KeyId: &id, GranteePrincipal: &grantee, Operations: []types.GrantOperation{types.GrantOperationDescribeKey},
 		}))(t).GrantId
 		return id
 	}
@@ -46,7 +46,8 @@ func newCast(t *testing.T, c, alien *kms.Client, kind kms.CreateKeyInput) cast {
 		}
 		return must(c.Encrypt(t.Context(), &kms.EncryptInput{KeyId: &id, Plaintext: []byte("x"), EncryptionContext: map[string]string{"a": "b"}}))(t).CiphertextBlob
 	}
-	p.enabled, p.disabled, p.pending, p.foreign = key(c), key(c), key(c), key(alien)
+	p.enabled, p.disabled, p.pending = key(c, root), key(c, root), key(c, root)
+	p.foreign = key(alien, "arn:aws:iam::"+other+":root") // and to nobody here
 	p.ciphertext, p.offCiphertext, p.pendingCiphertext = encrypt(c, p.enabled), encrypt(c, p.disabled), encrypt(c, p.pending)
 	p.foreignCiphertext = encrypt(alien, p.foreign)
 	if kind.Origin == types.OriginTypeExternal { // or it could not be disabled
@@ -187,6 +188,7 @@ func member(operation string) string {
 // given: one that does not exist, or that the caller may not know of, or named in a wrong way.
 func TestWhatEveryKeyOperationRefuses(t *testing.T) {
 	s := harness.Start(t, "--dev", "--data-dir", t.TempDir())
+	makePeople(t, s)
 	alien := newClient(s, as(other, "test"))
 	rec := newRecorder(http.DefaultTransport)
 	c := newClient(s, through(rec))
@@ -194,10 +196,6 @@ func TestWhatEveryKeyOperationRefuses(t *testing.T) {
 	all := calls(t, c, p)
 	foreignARN := strings.Replace(arn(p.foreign), account, other, 1)
 	absentARN := strings.Replace(arn(nobody), account, other, 1)
-	denied := func(operation, resource string) string {
-		return fmt.Sprintf("User: arn:aws:iam::%s:root is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action",
-			account, action(operation), resource, action(operation))
-	}
 	n := 0
 	check := func(operation, id, code, text string) {
 		t.Helper()
@@ -216,8 +214,8 @@ func TestWhatEveryKeyOperationRefuses(t *testing.T) {
 		}
 		check(operation, "arn:aws:kms:us-east-1", malformed, "Invalid arn arn:aws:kms:us-east-1")
 		// Another account's key looks the same, whether it is there or not.
-		check(operation, foreignARN, "AccessDeniedException", denied(operation, foreignARN))
-		check(operation, absentARN, "AccessDeniedException", denied(operation, absentARN))
+		check(operation, foreignARN, "AccessDeniedException", denied(action(operation), foreignARN))
+		check(operation, absentARN, "AccessDeniedException", denied(action(operation), absentARN))
 		if anyForm[operation] {
 			check(operation, "alias/none", "NotFoundException", "Alias arn:aws:kms:us-east-1:000000000000:alias/none is not found.")
 		} else {
@@ -235,6 +233,7 @@ func TestWhatEveryKeyOperationRefuses(t *testing.T) {
 // TestKeyStates holds every operation against a key in every state (KMS Developer Guide, "Key states of AWS KMS keys").
 func TestKeyStates(t *testing.T) {
 	s := harness.Start(t, "--dev")
+	makePeople(t, s)
 	c := newClient(s)
 	alien := newClient(s, as(other, "test"))
 	const ok, off, pending, notPending = "", "DisabledException", "pending", "not pending"
@@ -293,6 +292,7 @@ func TestErrors(t *testing.T) {
 	rec := newRecorder(http.DefaultTransport)
 	c, alien := newClient(s, through(rec)), newClient(s, as(other, "test"))
 	p := newCast(t, c, alien, kms.CreateKeyInput{})
+	second := *must(c.CreateKey(t.Context(), &kms.CreateKeyInput{}))(t).KeyMetadata.KeyId
 	ctx := t.Context()
 	ab := map[string]string{"a": "b"}
 	const (
@@ -399,6 +399,12 @@ func TestErrors(t *testing.T) {
 			encrypt(kms.EncryptInput{KeyId: &p.enabled, Plaintext: []byte("x"), EncryptionAlgorithm: types.EncryptionAlgorithmSpecRsaesOaepSha1})},
 		{"Encrypt with a grant token that nobody gave", "InvalidGrantTokenException", ours,
 			encrypt(kms.EncryptInput{KeyId: &p.enabled, Plaintext: []byte("x"), GrantTokens: []string{"t"}})},
+		{"Encrypt with a service's key", "AccessDeniedException", denied("kms:Encrypt", arn(p.managed)),
+			encrypt(kms.EncryptInput{KeyId: &p.managed, Plaintext: []byte("x")})},
+		{"Encrypt with a service's key by its alias", "AccessDeniedException", denied("kms:Encrypt", arn(p.managed)),
+			encrypt(kms.EncryptInput{KeyId: aws.String("alias/aws/ebs"), Plaintext: []byte("x")})},
+		{"Encrypt for show with a service's key", "AccessDeniedException", denied("kms:Encrypt", arn(p.managed)),
+			encrypt(kms.EncryptInput{KeyId: &p.managed, Plaintext: []byte("x"), DryRun: aws.Bool(true)})},
 		{"Encrypt for show", "DryRunOperationException", dry, encrypt(kms.EncryptInput{KeyId: &p.enabled, Plaintext: []byte("x"), DryRun: aws.Bool(true)})},
 		{"Encrypt for show with a key that is off", "DisabledException", arn(p.disabled) + " is disabled.",
 			encrypt(kms.EncryptInput{KeyId: &p.disabled, Plaintext: []byte("x"), DryRun: aws.Bool(true)})},
@@ -410,7 +416,9 @@ func TestErrors(t *testing.T) {
 		{"Decrypt without its context", "InvalidCiphertextException", "", decrypt(kms.DecryptInput{CiphertextBlob: p.ciphertext})},
 		{"Decrypt with its context in other letters", "InvalidCiphertextException", "",
 			decrypt(kms.DecryptInput{CiphertextBlob: p.ciphertext, EncryptionContext: map[string]string{"A": "b"}})},
-		{"Decrypt with another key", "IncorrectKeyException", incorrect, decrypt(kms.DecryptInput{KeyId: &p.managed, CiphertextBlob: p.ciphertext, EncryptionContext: ab})},
+		{"Decrypt with another key", "IncorrectKeyException", incorrect, decrypt(kms.DecryptInput{KeyId: &second, CiphertextBlob: p.ciphertext, EncryptionContext: ab})},
+		{"Decrypt with a service's key", "AccessDeniedException", denied("kms:Decrypt", arn(p.managed)),
+			decrypt(kms.DecryptInput{KeyId: &p.managed, CiphertextBlob: p.ciphertext, EncryptionContext: ab})},
 		{"Decrypt what another account encrypted", "AccessDeniedException", hidden, decrypt(kms.DecryptInput{CiphertextBlob: p.foreignCiphertext, EncryptionContext: ab})},
 		{"Decrypt what another account encrypted, with a key", "IncorrectKeyException", incorrect,
 			decrypt(kms.DecryptInput{KeyId: &p.enabled, CiphertextBlob: p.foreignCiphertext, EncryptionContext: ab})},
@@ -427,7 +435,11 @@ func TestErrors(t *testing.T) {
 		{"ReEncrypt from a key that waits", "KMSInvalidStateException", arn(p.pending) + " is pending deletion.",
 			reEncrypt(kms.ReEncryptInput{CiphertextBlob: p.pendingCiphertext, SourceEncryptionContext: ab, DestinationKeyId: &p.enabled})},
 		{"ReEncrypt from another key than said", "IncorrectKeyException", incorrect,
+			reEncrypt(kms.ReEncryptInput{CiphertextBlob: p.ciphertext, SourceEncryptionContext: ab, SourceKeyId: &second, DestinationKeyId: &p.enabled})},
+		{"ReEncrypt from a service's key", "AccessDeniedException", denied("kms:ReEncryptFrom", arn(p.managed)),
 			reEncrypt(kms.ReEncryptInput{CiphertextBlob: p.ciphertext, SourceEncryptionContext: ab, SourceKeyId: &p.managed, DestinationKeyId: &p.enabled})},
+		{"ReEncrypt to a service's key", "AccessDeniedException", denied("kms:ReEncryptTo", arn(p.managed)),
+			reEncrypt(kms.ReEncryptInput{CiphertextBlob: p.ciphertext, SourceEncryptionContext: ab, DestinationKeyId: &p.managed})},
 		{"ReEncrypt without the context", "InvalidCiphertextException", "", reEncrypt(kms.ReEncryptInput{CiphertextBlob: p.ciphertext, DestinationKeyId: &p.enabled})},
 		{"ReEncrypt what another account encrypted", "AccessDeniedException", hidden,
 			reEncrypt(kms.ReEncryptInput{CiphertextBlob: p.foreignCiphertext, SourceEncryptionContext: ab, DestinationKeyId: &p.enabled})},
@@ -440,6 +452,8 @@ func TestErrors(t *testing.T) {
 		{"GenerateDataKey of a wrong spec", "ValidationException",
 			"1 validation error detected: Value 'AES_512' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: [AES_256, AES_128]",
 			dataKey(kms.GenerateDataKeyInput{KeyId: &p.enabled, KeySpec: "AES_512"})},
+		{"GenerateDataKey under a service's key", "AccessDeniedException", denied("kms:GenerateDataKey", arn(p.managed)),
+			dataKey(kms.GenerateDataKeyInput{KeyId: &p.managed, KeySpec: types.DataKeySpecAes256})},
 		{"GenerateDataKey for show", "DryRunOperationException", dry,
 			dataKey(kms.GenerateDataKeyInput{KeyId: &p.enabled, KeySpec: types.DataKeySpecAes256, DryRun: aws.Bool(true)})},
 		{"GenerateDataKeyWithoutPlaintext for show", "DryRunOperationException", dry, func() error {
@@ -469,8 +483,7 @@ func TestErrors(t *testing.T) {
 			_, err := c.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &p.enabled, PolicyName: aws.String("other")})
 			return err
 		}},
-		{"PutKeyPolicy for a service's key", "AccessDeniedException",
-			"User: arn:aws:iam::000000000000:root is not authorized to perform: kms:PutKeyPolicy on resource: " + arn(p.managed) + " because no resource-based policy allows the kms:PutKeyPolicy action",
+		{"PutKeyPolicy for a service's key", "AccessDeniedException", denied("kms:PutKeyPolicy", arn(p.managed)),
 			func() error {
 				_, err := c.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: &p.managed, Policy: aws.String("{}")})
 				return err

@@ -1,6 +1,8 @@
 package sdk
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,8 +10,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trent-kms/trent/test/internal/harness"
@@ -21,9 +25,36 @@ const (
 	bob   = "arn:aws:iam::000000000000:role/team/bob"
 )
 
+// makePeople creates alice, and bob, who she may become. Nothing else is allowed to them. It returns alice's credentials.
+func makePeople(t *testing.T, s *harness.Server) func(*aws.Config) {
+	t.Helper()
+	c := iam.NewFromConfig(configuration(s))
+	must(c.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("alice")}))(t)
+	must(c.CreateRole(t.Context(), &iam.CreateRoleInput{
+		RoleName: aws.String("bob"), Path: aws.String("/team/"),
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + alice + `"},"Action":"sts:AssumeRole"}}`),
+	}))(t)
+	key := must(c.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: aws.String("alice")}))(t).AccessKey
+	return as(*key.AccessKeyId, *key.SecretAccessKey)
+}
+
+// asBob returns the credentials of a session that alice has as bob.
+func asBob(t *testing.T, s *harness.Server, asAlice func(*aws.Config)) func(*aws.Config) {
+	t.Helper()
+	config := configuration(s)
+	asAlice(&config)
+	out := must(sts.NewFromConfig(config).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String(bob), RoleSessionName: aws.String("compat")}))(t)
+	return func(c *aws.Config) {
+		c.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			k := out.Credentials
+			return aws.Credentials{AccessKeyID: *k.AccessKeyId, SecretAccessKey: *k.SecretAccessKey, SessionToken: *k.SessionToken}, nil
+		})
+	}
+}
+
 // grants makes grants, finds them in pages, uses their tokens and ends them.
 func (s *story) grants(t *testing.T) {
-	id := s.make(t, kms.CreateKeyInput{})
+	id, asAlice := s.make(t, kms.CreateKeyInput{}), makePeople(t, s.server)
 	operations := []types.GrantOperation{types.GrantOperationEncrypt, types.GrantOperationDecrypt, types.GrantOperationRetireGrant}
 	in := &kms.CreateGrantInput{
 		KeyId: &id, GranteePrincipal: aws.String(alice), RetiringPrincipal: aws.String(bob), Operations: operations, Name: aws.String("ours"),
@@ -46,10 +77,21 @@ func (s *story) grants(t *testing.T) {
 	if diff := cmp.Diff(want, got[0], noDocument); diff != "" {
 		t.Error(diff)
 	}
-	// A token of the grant can come with what the grant allows.
-	must(s.kms.Encrypt(t.Context(), &kms.EncryptInput{
-		KeyId: &id, Plaintext: []byte("x"), EncryptionContext: map[string]string{"tenant": "blue"}, GrantTokens: []string{*first.GrantToken, *again.GrantToken},
-	}))(t)
+	// The grantee may do what the grant allows, with its tokens and without, and nothing else.
+	encrypt := func(tenant string, tokens ...string) error {
+		_, err := newClient(s.server, asAlice).Encrypt(t.Context(), &kms.EncryptInput{
+			KeyId: &id, Plaintext: []byte("x"), EncryptionContext: map[string]string{"tenant": tenant}, GrantTokens: tokens,
+		})
+		return err
+	}
+	if err := errors.Join(encrypt("blue", *first.GrantToken, *again.GrantToken), encrypt("blue")); err != nil {
+		t.Error(err)
+	}
+	refuseAll(t, []refusal{
+		{"a grant in another context", "AccessDeniedException", ours, func() error { return encrypt("red", *first.GrantToken) }},
+		{"an operation that is not in the grant", "AccessDeniedException", ours, attempt(t, newClient(s.server, asAlice).DescribeKey, kms.DescribeKeyInput{
+			KeyId: &id, GrantTokens: []string{*first.GrantToken}})},
+	})
 
 	all := []string{*first.GrantId}
 	for range 4 {
@@ -58,14 +100,20 @@ func (s *story) grants(t *testing.T) {
 	}
 	s.listed(t, id, all)
 
-	// By token, by key and id, and by leave of the key.
-	must(s.kms.RetireGrant(t.Context(), &kms.RetireGrantInput{GrantToken: again.GrantToken}))(t)
+	// By token, by key and id, and by leave of the key. Whom a grant names may retire it, and nobody else's.
+	asRetiring := newClient(s.server, asBob(t, s.server, asAlice))
+	refuseAll(t, []refusal{{"a grant that is for somebody else to retire", "AccessDeniedException", ours,
+		attempt(t, newClient(s.server, asAlice).RetireGrant, kms.RetireGrantInput{KeyId: aws.String(arn(id)), GrantId: &all[1]})}})
+	must(asRetiring.RetireGrant(t.Context(), &kms.RetireGrantInput{GrantToken: again.GrantToken}))(t)
 	must(s.kms.RetireGrant(t.Context(), &kms.RetireGrantInput{KeyId: aws.String(arn(id)), GrantId: &all[1]}))(t)
 	must(s.kms.RevokeGrant(t.Context(), &kms.RevokeGrantInput{KeyId: &id, GrantId: &all[2]}))(t)
 	s.crash(t)
 	s.listed(t, id, all[3:])
 	_, err := s.kms.Encrypt(t.Context(), &kms.EncryptInput{KeyId: &id, Plaintext: []byte("x"), GrantTokens: []string{*first.GrantToken}})
-	refuseAll(t, []refusal{{"the token of a grant that has ended", "InvalidGrantTokenException", ours, func() error { return err }}})
+	refuseAll(t, []refusal{
+		{"the token of a grant that has ended", "InvalidGrantTokenException", ours, func() error { return err }},
+		{"a grant that has ended", "AccessDeniedException", ours, func() error { return encrypt("blue") }},
+	})
 }
 
 // listed fails unless both listings have just these grants, in pages of two.
@@ -100,6 +148,7 @@ func (s *story) listed(t *testing.T, key string, want []string) {
 // TestWhatGrantsRefuse are the errors of the five operations of grants.
 func TestWhatGrantsRefuse(t *testing.T) {
 	s := harness.Start(t, "--dev")
+	makePeople(t, s)
 	c, alien := newClient(s), newClient(s, as(other, "test"))
 	key := func(spec types.KeySpec, usage types.KeyUsageType) string {
 		return *must(c.CreateKey(t.Context(), &kms.CreateKeyInput{KeySpec: spec, KeyUsage: usage}))(t).KeyMetadata.KeyId
@@ -141,9 +190,11 @@ func TestWhatGrantsRefuse(t *testing.T) {
 		{"CreateGrant on a key that is off", "DisabledException", arn(off) + " is disabled.", create(on(off, types.GrantOperationDecrypt))},
 		{"CreateGrant to everybody", "ValidationException", ours, grantee("*")},
 		{"CreateGrant to a group", "InvalidArnException", ours, grantee("arn:aws:iam::000000000000:group/friends")},
+		{"CreateGrant to a user that is not there", "InvalidArnException", "GranteePrincipal does not exist: " + alice + "2", grantee(alice + "2")},
 		{"CreateGrant to an account's number", "InvalidArnException", ours, grantee(account)},
 		{"CreateGrant to nobody", "ValidationException", ours, create(func(in *kms.CreateGrantInput) { in.GranteePrincipal = nil })},
 		{"CreateGrant to be retired by nobody", "InvalidArnException", ours, create(func(in *kms.CreateGrantInput) { in.RetiringPrincipal = aws.String("bob") })},
+		{"CreateGrant to be retired by a role that is not there", "InvalidArnException", ours, create(func(in *kms.CreateGrantInput) { in.RetiringPrincipal = aws.String(bob + "2") })},
 		{"CreateGrant to a service, without a source", "ValidationException", ours, create(func(in *kms.CreateGrantInput) {
 			in.GranteePrincipal, in.GranteeServicePrincipal = nil, aws.String("s3.amazonaws.com")
 		})},
