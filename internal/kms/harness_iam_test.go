@@ -14,7 +14,6 @@ import (
 
 	"github.com/trent-kms/trent/internal/api"
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
-	orgapi "github.com/trent-kms/trent/internal/api/organizations"
 	stsapi "github.com/trent-kms/trent/internal/api/sts"
 	trentapi "github.com/trent-kms/trent/internal/api/trent"
 	"github.com/trent-kms/trent/internal/audit"
@@ -243,29 +242,6 @@ func (u user) administer(in request, out api.Shape) {
 	if err := api.Decode(a.body, out); err != nil {
 		u.t.Fatal(err)
 	}
-}
-
-// organize sends a request to Organizations that must succeed, and returns the answer's body.
-func (u user) organize(in request) []byte {
-	u.t.Helper()
-	a := u.roundTrip(orgapi.Service, orgapi.TargetPrefix, operationOf(in), in.AppendJSON(nil))
-	if !a.ok() {
-		u.t.Fatalf("%s: %s: %s", a.operation, a.code, a.message)
-	}
-	return a.body
-}
-
-// answerOf is organize for an answer that is looked at.
-func answerOf[Out any, P interface {
-	*Out
-	api.Shape
-}](u user, in request) *Out {
-	u.t.Helper()
-	out := new(Out)
-	if err := api.Decode(u.organize(in), P(out)); err != nil {
-		u.t.Fatal(err)
-	}
-	return out
 }
 
 // recordOf is the whole audit record of an answer.

@@ -100,7 +100,7 @@ func (s *story) grants(t *testing.T) {
 	}
 	s.listed(t, id, all)
 
-	// By token, by key and id, and by leave of the key. Whom a grant names may retire it, and nobody else's.
+	// By token, by key and id, and by leave of the key: by who was named for it and by the account, and by nobody else.
 	asRetiring := newClient(s.server, asBob(t, s.server, asAlice))
 	refuseAll(t, []refusal{{"a grant that is for somebody else to retire", "AccessDeniedException", ours,
 		attempt(t, newClient(s.server, asAlice).RetireGrant, kms.RetireGrantInput{KeyId: aws.String(arn(id)), GrantId: &all[1]})}})

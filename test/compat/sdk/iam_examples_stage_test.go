@@ -81,7 +81,7 @@ func statements(text string) string {
 // clear takes away what the next example must not find.
 func (c exampleCast) clear(t *testing.T) {
 	t.Helper()
-	ctx := t.Context()
+	ctx := context.WithoutCancel(t.Context())
 	must(c.root.kms.DeleteAlias(ctx, &kms.DeleteAliasInput{AliasName: aws.String("alias/ExampleAlias")}))(t)
 	_, err := c.root.iam.DeleteUserPolicy(ctx, &iam.DeleteUserPolicyInput{UserName: aws.String("ExampleUser"), PolicyName: aws.String("example")})
 	if err != nil && code(err) != "NoSuchEntity" {

@@ -23,6 +23,7 @@ func TestDocumentedPolicies(t *testing.T) {
 	policies, allowed, denied := 0, 0, 0
 	for _, e := range examples {
 		t.Run(e.name, func(t *testing.T) {
+			t.Cleanup(func() { cast.clear(t) })
 			stage := cast.prepare(t, e)
 			for _, c := range e.calls {
 				if c.allowed {
@@ -32,7 +33,6 @@ func TestDocumentedPolicies(t *testing.T) {
 				}
 				stage.check(t, c)
 			}
-			cast.clear(t)
 		})
 		if e.key != "" {
 			policies++
@@ -73,12 +73,14 @@ func readExamples(t *testing.T) []example {
 	policy := new(string) // where lines of JSON go
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		line := lines.Text()
+		if line == "" || strings.HasPrefix(line, "# ") || line == "#" {
+			continue
+		}
 		word, rest, _ := strings.Cut(line, " ")
 		switch word {
 		case "##":
 			all = append(all, example{name: rest})
 			e = &all[len(all)-1]
-		case "", "#":
 		case "kind":
 			e.kind = strings.Fields(rest)
 		case "key":

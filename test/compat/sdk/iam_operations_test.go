@@ -303,7 +303,10 @@ func (p *population) organization(t *testing.T) {
 	}
 	var members []string
 	for _, name := range []string{"shop", "bank"} {
-		status := must(boss.org.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: &name, Email: aws.String(name + "@example.com")}))(t).CreateAccountStatus
+		status := must(boss.org.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: &name, Email: aws.String(name + "@second.example.com")}))(t).CreateAccountStatus
+		if status.State != orgtypes.CreateAccountStateSucceeded {
+			t.Fatalf("%s: %s, %s", name, status.State, status.FailureReason)
+		}
 		members = append(members, *status.AccountId)
 	}
 	if got := must(boss.org.ListCreateAccountStatus(ctx, &organizations.ListCreateAccountStatusInput{}))(t).CreateAccountStatuses; len(got) < 2 {
@@ -320,9 +323,12 @@ func (p *population) organization(t *testing.T) {
 		t.Errorf("%d accounts", listed)
 	}
 
-	// The management account comes into a new account by the role that it was made with.
+	// A user of the management account comes into a new account by the role that it was made with.
 	shop := members[0]
-	in := must(p.session(ctx, boss, "arn:aws:iam::"+shop+":role/OrganizationAccountAccessRole"))(t)
+	must(boss.iam.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("ops")}))(t)
+	must(boss.iam.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: aws.String("ops"), PolicyName: aws.String("assumes"), PolicyDocument: aws.String(wrapped(`{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`))}))(t)
+	k := must(boss.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: aws.String("ops")}))(t).AccessKey
+	in := must(p.session(ctx, p.as(*k.AccessKeyId, *k.SecretAccessKey, ""), "arn:aws:iam::"+shop+":role/OrganizationAccountAccessRole"))(t)
 	if who := must(in.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t); *who.Account != shop {
 		t.Errorf("it is in %s", *who.Account)
 	}
