@@ -1,7 +1,6 @@
 package kms_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"

@@ -59,6 +59,11 @@ func TestViaService(t *testing.T) {
 	}
 	// A service does not act for a service.
 	sqs.with("X-Amz-Trent-On-Behalf-Of", s3.login.credential.AccessKeyID).refusedAs(encrypts(arn), "AccessDeniedException")
+	// Nobody administers identities through a service.
+	admin := u.newUser("admin", allowing("iam:*"))
+	if all, _ := s3.onBehalfOf(admin).query("CreateUser", "UserName", "eve"); all["Code"] != "AccessDenied" {
+		t.Errorf("CreateUser through a service: %v", all)
+	}
 	// The record names the user, and through whom.
 	a := s3.onBehalfOf(app).must(encrypts(arn))
 	if e := w.eventOf(a); e.UserIdentity["arn"] != app.principal() || e.UserIdentity["invokedBy"] != "s3.amazonaws.com" {

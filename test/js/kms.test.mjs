@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import * as crypto from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { CreateRoleCommand, CreateUserCommand, IAMClient } from '@aws-sdk/client-iam'
 import * as sdk from '@aws-sdk/client-kms'
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import { binary, built, start, temporary } from './server.mjs'
@@ -494,6 +495,13 @@ test('grants', async () => {
   const GranteePrincipal = `arn:aws:iam::${account}:user/alice`
   const RetiringPrincipal = `arn:aws:iam::${account}:role/js`
   const request = { KeyId, GranteePrincipal, RetiringPrincipal, Operations: ['Encrypt', 'Decrypt'], Name: 'js', Constraints: { EncryptionContextEquals: { a: 'b' } } }
+  const iam = new IAMClient({ region, endpoint: server.url, maxAttempts: 1, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } })
+  const trust = { Version: '2012-10-17', Statement: { Effect: 'Allow', Principal: { AWS: account }, Action: 'sts:AssumeRole' } }
+  await refused('InvalidArnException', `GranteePrincipal does not exist: ${GranteePrincipal}`, 'CreateGrant', request)
+  await iam.send(new CreateUserCommand({ UserName: 'alice' }))
+  await refused('InvalidArnException', `RetiringPrincipal does not exist: ${RetiringPrincipal}`, 'CreateGrant', request)
+  await iam.send(new CreateRoleCommand({ RoleName: 'js', AssumeRolePolicyDocument: JSON.stringify(trust) }))
+  iam.destroy()
   const made = await call('CreateGrant', request)
   await restart()
   const again = await call('CreateGrant', request)

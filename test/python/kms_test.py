@@ -446,6 +446,12 @@ class KMS(unittest.TestCase):
         key, alice, bob = self.key(), f"arn:aws:iam::{ACCOUNT}:user/alice", f"arn:aws:iam::{ACCOUNT}:role/python"
         request = {"KeyId": key, "GranteePrincipal": alice, "RetiringPrincipal": bob, "Operations": ["Decrypt"], "Name": "python",
                    "Constraints": {"EncryptionContextSubset": {"a": "b"}}}
+        iam = self.connect(service="iam")
+        self.refused("InvalidArnException", f"GranteePrincipal does not exist: {alice}", self.client.create_grant, **request)
+        iam.create_user(UserName="alice")
+        self.refused("InvalidArnException", f"RetiringPrincipal does not exist: {bob}", self.client.create_grant, **request)
+        iam.create_role(RoleName="python", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}}))
         made = self.client.create_grant(**request)
         self.crash()
         again = self.client.create_grant(**request)

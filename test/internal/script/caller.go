@@ -63,6 +63,7 @@ func asCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("AS", who.id)
 	ts.Setenv("SECRET", who.secret)
 	ts.Setenv("SESSION_TOKEN", who.token)
+	sign(ts)
 }
 
 // deniedCommand compares a denial with AWS's text, in which only the caller's name is left open (IAM User Guide,

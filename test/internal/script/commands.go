@@ -4,6 +4,7 @@ package script
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"net"
@@ -138,18 +139,7 @@ func (s *session) start(ts *testscript.TestScript) {
 
 // client runs the AWS CLI. The endpoint is given as a flag, since old CLIs do not read AWS_ENDPOINT_URL.
 func client(ts *testscript.TestScript, neg bool, service string, args []string) {
-	name, secret := ts.Getenv("AS"), ts.Getenv("SECRET")
-	if name == "" {
-		name = "test"
-	}
-	if secret == "" {
-		secret = "test"
-	}
-	if ts.Getenv("AWS_SHARED_CREDENTIALS_FILE") == noProfile {
-		ts.Setenv("AWS_ACCESS_KEY_ID", name)
-		ts.Setenv("AWS_SECRET_ACCESS_KEY", secret)
-		ts.Setenv("AWS_SESSION_TOKEN", ts.Getenv("SESSION_TOKEN"))
-	}
+	sign(ts)
 	args = append([]string{"--endpoint-url", ts.Getenv("AWS_ENDPOINT_URL"), "--region", ts.Getenv("REGION"), service}, args...)
 	err := ts.Exec("aws", args...)
 	switch {
@@ -158,6 +148,16 @@ func client(ts *testscript.TestScript, neg bool, service string, args []string) 
 	case err == nil && neg:
 		ts.Fatalf("%s %s succeeded", service, args[5])
 	}
+}
+
+// sign gives the programs that a script calls the credentials of who it calls as, unless it has files of its own.
+func sign(ts *testscript.TestScript) {
+	if ts.Getenv("AWS_SHARED_CREDENTIALS_FILE") != noProfile {
+		return
+	}
+	ts.Setenv("AWS_ACCESS_KEY_ID", cmp.Or(ts.Getenv("AS"), "test"))
+	ts.Setenv("AWS_SECRET_ACCESS_KEY", cmp.Or(ts.Getenv("SECRET"), "test"))
+	ts.Setenv("AWS_SESSION_TOKEN", ts.Getenv("SESSION_TOKEN"))
 }
 
 // errorCommand compares what the AWS CLI says with a code and a whole text.
