@@ -142,7 +142,9 @@ func (s *settings) cell(ctx context.Context, stdout io.Writer, servers [2]*subje
 	return nil
 }
 
-func asItIs(ctx context.Context, dir string) (string, error) { return subject.Build(ctx, dir, "cmd/trent") }
+func asItIs(ctx context.Context, dir string) (string, error) {
+	return subject.Build(ctx, dir, "cmd/trent")
+}
 
 // question is where the pipeline asks whether the caller may.
 const question = "c.authorize(ctx, t.Access(c))"

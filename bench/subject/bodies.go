@@ -18,7 +18,9 @@ import (
 const fillers = 32
 
 // CreateKeys creates n keys and returns their ids.
-func (s *Server) CreateKeys(ctx context.Context, n int) ([]string, error) { return s.CreateKeysWith(ctx, n, "") }
+func (s *Server) CreateKeys(ctx context.Context, n int) ([]string, error) {
+	return s.CreateKeysWith(ctx, n, "")
+}
 
 // CreateKeysWith is CreateKeys with a key policy; empty: the default policy.
 func (s *Server) CreateKeysWith(ctx context.Context, n int, policy string) ([]string, error) {
