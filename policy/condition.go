@@ -12,6 +12,7 @@ type condition struct {
 	wantAbsent bool // Null: true is among the values
 	wantThere  bool // Null: false is among the values
 	negated    bool
+	denies     bool // the condition is a denying statement's
 	absent     bool // what an absent key makes of the condition
 	test       test
 	op         operator
@@ -36,6 +37,8 @@ func (c *condition) met(context Context) bool {
 		return present && c.wantThere || !present && c.wantAbsent
 	case !present:
 		return c.absent
+	case v.Ambiguous:
+		return c.denies
 	case c.quantifier == single:
 		return !v.Multi && c.holds(v.One, context)
 	case !v.Multi:

@@ -81,6 +81,9 @@ type Values struct {
 	One   string
 	Many  []string
 	Multi bool // Many counts, One does not
+	// Ambiguous says that Many are the values of a key that should have one. No condition of a statement that allows is
+	// met by them, and every one of a statement that denies: whoever sends them gains nothing.
+	Ambiguous bool
 }
 
 // One is the value of a single-valued key.

@@ -290,6 +290,9 @@ func (p *parser) readConditions(n *node, s *statement) error {
 	}
 	var err error
 	s.conditions, err = p.compileConditions(member)
+	for i := range s.conditions {
+		s.conditions[i].denies = s.deny
+	}
 	return err
 }
 

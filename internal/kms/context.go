@@ -262,7 +262,7 @@ func (x *conditions) contextValue(name string) (policy.Values, bool) {
 }
 
 // oneOf is the value of a key that is to have one. Tags and pairs can have names that differ in case alone, and a
-// condition key means all of them: of several values none may stand for the others.
+// condition key means all of them: several values meet no condition that allows, and every one that denies.
 func oneOf(found []string) (policy.Values, bool) {
 	switch len(found) {
 	case 0:
@@ -270,7 +270,7 @@ func oneOf(found []string) (policy.Values, bool) {
 	case 1:
 		return policy.One(found[0]), true
 	}
-	return policy.Many(found), true
+	return policy.Values{Many: found, Multi: true, Ambiguous: true}, true
 }
 
 func (x *conditions) contextKeys() (policy.Values, bool) {

@@ -227,6 +227,9 @@ func occupyCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func freeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: free NAME")
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Setenv(args[0], l.Addr().String())
