@@ -122,13 +122,20 @@ func (s *Service) explainDecision(ctx context.Context, c *service.Call, in *tren
 	if r == nil || !s.mayExplain(c, r) {
 		return nil, api.NewError("NotFoundException", 400, "No call with the request id %s is in the audit log of this server.", *in.RequestId)
 	}
-	x, err := s.explained(ctx, r)
+	x, err := s.explained(ctx, r, s.viewer(c))
 	if err != nil {
 		return nil, err
 	}
-	s.limitView(c, x)
 	text, err := json.Marshal(x)
 	return &trentapi.ExplainDecisionResponse{Trace: new(string(text))}, err
+}
+
+// viewer is the account that is told only what it may know, empty for the administrators.
+func (s *Service) viewer(c *service.Call) string {
+	if s.administers(c) {
+		return ""
+	}
+	return c.Caller.Account
 }
 
 // mayExplain says whether a record concerns the caller's account: as the one who asked, or as the owner of what was asked for.
@@ -138,8 +145,8 @@ func (s *Service) mayExplain(c *service.Call, r *audit.Record) bool {
 		slices.ContainsFunc(r.Authorized, func(d audit.Authorized) bool { return accountOf(d.Resource) == account }))
 }
 
-// explained decides a recorded call again.
-func (s *Service) explained(ctx context.Context, r *audit.Record) (*ExplainedCall, error) {
+// explained decides a recorded call again, for a viewer's eyes, and says no more than an answer can hold.
+func (s *Service) explained(ctx context.Context, r *audit.Record, viewer string) (*ExplainedCall, error) {
 	out := &ExplainedCall{
 		RequestID: r.RequestID, Time: r.Time, Principal: r.Identity.ARN, Service: r.Source, Operation: r.Name, Region: r.Region,
 		ErrorCode: r.ErrorCode, Message: r.Message, Recorded: r.Authorized, Decisions: []*authz.Explanation{},
@@ -157,19 +164,42 @@ func (s *Service) explained(ctx context.Context, r *audit.Record) (*ExplainedCal
 		return nil, err
 	}
 	out.Unknown = unknown
-	for i, q := range questions {
+	for _, q := range questions {
+		q.Viewer = viewer
 		e, err := s.Decisions.Explainer.Explain(ctx, q)
 		if isGone(err) {
 			out.Unknown = append(out.Unknown, "The principal does not exist any more, so the call cannot be decided again.")
-			return out, nil
+			break
 		} else if err != nil {
 			return nil, err
 		}
+		e.Bound(authz.MaxExplanationBytes / len(questions))
 		out.Decisions = append(out.Decisions, e)
-		was := r.Authorized[i]
-		out.Changed = out.Changed || was.Allowed != e.Allowed || was.Layer != e.Decision.Layer
 	}
+	out.compare(viewer)
 	return out, nil
+}
+
+// compare leaves of the decisions recorded what the viewer may know, and says whether those of now differ.
+func (x *ExplainedCall) compare(viewer string) {
+	for i := range x.Recorded {
+		was := &x.Recorded[i]
+		if i >= len(x.Decisions) {
+			if viewer != "" && accountOf(was.Resource) != viewer {
+				*was = audit.Authorized{Action: was.Action, Allowed: was.Allowed}
+			}
+			continue
+		}
+		now := x.Decisions[i]
+		switch {
+		case viewer == "":
+		case now.Hidden() && !was.Allowed:
+			*was = audit.Authorized{Action: was.Action, Resource: now.Resource, Layer: now.Decision.Layer}
+		case now.Hides(was.Layer, viewer):
+			was.Policy, was.Statement, was.Grant = "", nil, ""
+		}
+		x.Changed = x.Changed || was.Allowed != now.Allowed || was.Layer != now.Decision.Layer
+	}
 }
 
 // isGone says whether a decision failed because its principal was deleted.
@@ -236,21 +266,4 @@ func (s *Service) endpoint(id string) *authz.Endpoint {
 		}
 	}
 	return &authz.Endpoint{ID: id}
-}
-
-// limitView leaves what the caller's account may know, and no more than an answer can hold.
-func (s *Service) limitView(c *service.Call, x *ExplainedCall) {
-	administers := s.administers(c)
-	for i := range x.Recorded {
-		d := &x.Recorded[i]
-		if !administers && (i >= len(x.Decisions) || x.Decisions[i].Hides(d.Layer, c.Caller.Account)) {
-			d.Policy, d.Statement, d.Grant = "", nil, ""
-		}
-	}
-	for _, e := range x.Decisions {
-		if !administers {
-			e.ViewFrom(c.Caller.Account)
-		}
-		e.Bound(authz.MaxExplanationBytes / len(x.Decisions))
-	}
 }

@@ -53,7 +53,11 @@ func (s *Service) simulatePolicy(ctx context.Context, c *service.Call, in *trent
 	if err != nil {
 		return nil, err
 	}
-	q.Given = givenContext(in.Context)
+	q.Given, q.Viewer = givenContext(in.Context), s.viewer(c)
+	if q.Viewer != "" && q.Viewer != q.Access.Account {
+		// What is supposed must not open another account's resource to questions: of it counts only what the request brings.
+		q.Access = &authz.Access{Action: q.Access.Action, Resource: *in.Resource, Account: q.Access.Account, Missing: in.KeyPolicy == nil}
+	}
 	if in.KeyPolicy != nil {
 		if q.Access.Policy, err = parsed(policy.Key, *in.KeyPolicy); err != nil {
 			return nil, err
@@ -69,9 +73,6 @@ func (s *Service) simulatePolicy(ctx context.Context, c *service.Call, in *trent
 	x, err := s.Decisions.Explainer.Explain(ctx, q)
 	if err != nil {
 		return nil, err
-	}
-	if !s.administers(c) {
-		x.ViewFrom(c.Caller.Account)
 	}
 	x.Bound(authz.MaxExplanationBytes)
 	text, err := json.Marshal(x)

@@ -20,6 +20,9 @@ type Access struct {
 	Action   string // kms:Encrypt
 	Resource string // an ARN, or "*" for operations without a resource
 	Account  string // the resource's account; the caller's own for "*"
+	// Named is the ARN by which the caller named the resource, if not Resource: an alias of another account's key. A refusal
+	// names the resource as the caller did.
+	Named string
 	// Policy is the resource's own policy. nil: it has none, and the account's identity policies decide alone.
 	Policy *policy.Policy
 	// Missing says that the resource does not exist. Nobody is allowed anything on it, and to another account's callers

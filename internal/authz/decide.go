@@ -63,7 +63,7 @@ func (a *Authorizer) Authorize(ctx context.Context, r *Request, accesses []Acces
 			return made, err
 		}
 		if made = append(made, d); !d.Allowed {
-			return made, denied(r.Caller, &accesses[i], d)
+			return made, a.refusal(ctx, r, member, &accesses[i], d)
 		}
 	}
 	return made, nil
@@ -418,40 +418,3 @@ func (a *Authorizer) Says(ctx context.Context, r *Request, x *Access, p *policy.
 	defer a.release(e)
 	return p.Evaluate(&e.request), nil
 }
-
-// Denied is the answer when the resource's own policy does not allow.
-func Denied(c *caller.Caller, x Access) error { return denied(c, &x, lacks(Resource)) }
-
-// denied is AWS's answer (IAM User Guide, "Troubleshoot access denied error messages"). Where nothing allows,
-// it is the same whether a resource of another account exists or not; a statement that denies is named, as at AWS.
-func denied(c *caller.Caller, x *Access, d Decision) error {
-	if x.Refusal != nil {
-		return x.Refusal
-	}
-	reason := "because no " + layerNames[d.Layer] + " allows the " + x.Action + " action"
-	if d.Explicit {
-		reason = "with an explicit deny in " + article(d.Layer) + layerNames[d.Layer]
-		if d.Layer != Resource && d.Layer != VPCEndpoint && isARN(d.Policy) {
-			reason += ": " + d.Policy
-		}
-	}
-	return api.AccessDeniedException("User: %s is not authorized to perform: %s on resource: %s %s", c.ARN, x.Action, x.Resource, reason)
-}
-
-// layerNames are AWS's.
-var layerNames = [...]string{
-	NoLayer: "policy", ServiceControl: "service control policy", ResourceControl: "resource control policy", VPCEndpoint: "VPC endpoint policy",
-	Resource: "resource-based policy", IdentityBased: "identity-based policy", Boundary: "permissions boundary", SessionBased: "session policy",
-	Granted: "grant",
-}
-
-func (l Layer) String() string { return layerNames[l] }
-
-func article(l Layer) string {
-	if l == IdentityBased {
-		return "an "
-	}
-	return "a "
-}
-
-func isARN(s string) bool { return len(s) > 4 && s[:4] == "arn:" }

@@ -25,6 +25,8 @@ type Question struct {
 	Extra []Attached
 	// Outside leaves the caller's own side out: its account's policies are not looked at, and are supposed to allow.
 	Outside bool
+	// Viewer is the account that asks, which is not told more of other accounts than it may know; empty for who may know all.
+	Viewer string
 }
 
 // Explanation is how an access was decided: every layer, every policy, every statement, whether or not it mattered. Its
@@ -46,6 +48,7 @@ type Explanation struct {
 	Truncated bool `json:"truncated,omitzero"`
 
 	account, owner string // of the caller, and of the resource
+	hidden         bool   // it is explained as if the resource did not exist
 }
 
 // DecisionText is a Decision in words.
@@ -71,13 +74,21 @@ func (x *Explainer) Explain(ctx context.Context, q Question) (*Explanation, erro
 	if err != nil {
 		return nil, err
 	}
+	hidden, err := e.hiddenFrom(ctx, q.Viewer)
+	if err != nil {
+		return nil, err
+	}
+	if hidden {
+		e.access = new(e.access.unseen())
+		e.request.Resource = e.access.Resource
+	}
 	d, err := e.decide(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := &Explanation{
 		Principal: e.Caller.ARN, Action: e.access.Action, Resource: e.access.Resource, Allowed: d.Allowed,
-		account: e.Caller.Account, owner: e.access.Account,
+		account: e.Caller.Account, owner: e.access.Account, hidden: hidden,
 	}
 	out.Decision = e.describe(d)
 	out.Rule = e.rule(d, out.Decision)
@@ -89,7 +100,18 @@ func (x *Explainer) Explain(ctx context.Context, q Question) (*Explanation, erro
 			return nil, err
 		}
 	}
+	if q.Viewer != "" {
+		out.viewFrom(q.Viewer)
+	}
 	return out, nil
+}
+
+// hiddenFrom says whether an account is not to know that the resource exists: it is another's, which gives the caller nothing.
+func (e *evaluation) hiddenFrom(ctx context.Context, viewer string) (bool, error) {
+	if viewer == "" || viewer == e.access.Account {
+		return false, nil
+	}
+	return e.hidden(ctx)
 }
 
 // Decide decides an access without saying why.

@@ -122,8 +122,12 @@ func TestExplanationShowsBothValuesOfAConditionInEveryLayer(t *testing.T) {
 func TestViewHidesTheOtherAccount(t *testing.T) {
 	secret := strings.ReplaceAll(delegates, `"Sid":"root"`, `"Sid":"SECRET"`)
 	view := func(w *situation, account string) string {
-		x := w.explain(t)
-		x.ViewFrom(account)
+		a, q := w.question(t)
+		q.Viewer = account
+		x, err := (&authz.Explainer{Authorizer: a}).Explain(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
 		text, err := json.Marshal(x)
 		if err != nil {
 			t.Fatal(err)

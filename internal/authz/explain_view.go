@@ -8,9 +8,9 @@ const notShown = "not shown"
 // ownSide are the layers of the caller's account; the others are of the resource's.
 var ownSide = map[Layer]bool{ServiceControl: true, VPCEndpoint: true, IdentityBased: true, Boundary: true, SessionBased: true}
 
-// ViewFrom leaves of an explanation what an account may know: its own policies, and of the other account's no more than the
+// viewFrom leaves of an explanation what an account may know: its own policies, and of the other account's no more than the
 // caller's error message tells. What a caller is refused by another account's resource does not say whether it exists.
-func (x *Explanation) ViewFrom(account string) {
+func (x *Explanation) viewFrom(account string) {
 	hides := func(l Layer) bool { return x.hides(l, account) }
 	for i := range x.Layers {
 		if l := &x.Layers[i]; hides(l.layer) {
@@ -31,6 +31,9 @@ func (x *Explanation) ViewFrom(account string) {
 		}
 	}
 }
+
+// Hidden says that the resource is explained as if it did not exist, since the viewer is not to know whether it does.
+func (x *Explanation) Hidden() bool { return x.hidden }
 
 // hides says whether a layer is not for an account to see.
 func (x *Explanation) hides(l Layer, account string) bool {

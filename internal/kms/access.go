@@ -54,7 +54,7 @@ func (t *keyTarget) access(c *service.Call) authz.Access {
 	}
 	if t.ref.alias != "" && t.key.Account != c.Caller.Account {
 		// Whoever may not use the key is not told which key another account's alias points to, nor whether there is one.
-		x.Refusal = authz.Denied(&c.Caller, authz.Access{Action: t.action, Resource: t.ref.arn()})
+		x.Named = t.ref.arn()
 	}
 	return x
 }
