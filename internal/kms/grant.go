@@ -86,7 +86,7 @@ func (s *Service) addGrant(ctx context.Context, t *keyTarget, g *Grant) error {
 		return err
 	}
 	k := t.key.clone()
-	k.Grants++
+	k.countGrant(g.ID, false)
 	return s.save(ctx, t, k, store.Txn{Checks: []store.Check{{Key: g.path()}}, Puts: append(indexes, p)})
 }
 
@@ -195,7 +195,7 @@ func (s *Service) endGrant(ctx context.Context, c *service.Call, t *grantTarget)
 		return nil, err
 	}
 	k := t.key.clone()
-	k.Grants--
+	k.countGrant(t.grant.ID, true)
 	return &api.Empty{}, s.save(ctx, t.keyTarget, k, store.Txn{
 		Checks: []store.Check{{Key: t.grant.path(), Revision: t.grantRevision}}, Deletes: paths,
 	})

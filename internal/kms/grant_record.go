@@ -49,6 +49,32 @@ type Constraints struct {
 	SourceARN string            `json:"source_arn,omitzero"`
 }
 
+// GrantChange is a grant that was made, or has ended.
+type GrantChange struct {
+	ID    string `json:"id"`
+	Ended bool   `json:"ended,omitzero"`
+}
+
+const (
+	// manyGrants is from how many grants on a key notes its last changes. Fewer are soon read again.
+	manyGrants = 100
+	// notedChanges is how many changes are noted. A search that has missed more reads all grants again.
+	notedChanges = 8
+)
+
+// countGrant counts a grant that is made or ends with the key's next record.
+func (k *Key) countGrant(id string, ended bool) {
+	if k.Grants++; ended {
+		k.Grants -= 2
+	}
+	var noted []GrantChange
+	if k.Grants > manyGrants {
+		noted = append(noted, k.GrantChanges[max(0, len(k.GrantChanges)-notedChanges+1):]...)
+		noted = append(noted, GrantChange{id, ended})
+	}
+	k.GrantChanges = noted
+}
+
 // encodeGrant is encodeRecord with maps in order, so that equal grants have equal records.
 func encodeGrant(g *Grant) ([]byte, error) { return json.Marshal(g, json.Deterministic(true)) }
 
@@ -120,7 +146,7 @@ func (g *Grant) indexes() ([]store.Put, error) {
 	if name != "" {
 		all = append(all, store.Put{Key: name, Value: []byte(g.ID)})
 	}
-	all = append(all, store.Put{Key: granteePrefix(g.Account, g.Region, g.KeyID, inPartition(g.Grantee+g.GranteeService)) + g.ID})
+	all = append(all, store.Put{Key: granteePrefix(g.Account, g.Region, g.KeyID, g.grantee()) + g.ID})
 	if g.Retiring != "" {
 		all = append(all, store.Put{Key: retiringPrefix(g.Region, g.Retiring) + g.Account + "/" + g.KeyID + "/" + g.ID})
 	}

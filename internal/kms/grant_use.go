@@ -21,17 +21,30 @@ func (t *keyTarget) Grant(ctx context.Context) (authz.Grant, error) {
 	}
 	x := conditions{call: t.call, action: t.action, key: t.key}
 	for _, n := range granteeNames(&t.call.Caller) {
-		all, err := t.service.grantIndex(ctx, t.key, t.revision, n.name)
+		index, err := t.service.grantIndex(ctx, t, n.name)
 		if err != nil {
 			return authz.Grant{}, err
 		}
-		for g := range all.candidates(operation, x.encryptionContext()) {
-			if g.isTo(&t.call.Caller, n.by) && g.admits(t, operation) {
+		for id := range index.candidates(operation, x.encryptionContext()) {
+			g, err := t.grantTo(ctx, n, id)
+			if err != nil {
+				return authz.Grant{}, err
+			}
+			if g != nil && g.admits(t, operation) {
 				return authz.Grant{ID: g.ID, By: n.by}, nil
 			}
 		}
 	}
 	return authz.Grant{}, nil
+}
+
+// grantTo reads a grant that an index names; nil if it has ended, or is not to the caller by this name.
+func (t *keyTarget) grantTo(ctx context.Context, n granteeName, id string) (*Grant, error) {
+	g, _, err := t.service.grant(ctx, grantPrefix(t.key.Account, t.key.Region, t.key.ID)+id)
+	if err != nil || g == nil || g.grantee() != n.name || !g.isTo(&t.call.Caller, n.by) {
+		return nil, err
+	}
+	return g, nil
 }
 
 // granteeName is a name by which a grant can mean a caller.
@@ -130,8 +143,11 @@ func (c *Constraints) coverConstraints(child *Constraints) bool {
 	return true
 }
 
+// grantee is the name by which the grant's grantee is found.
+func (g *Grant) grantee() string { return inPartition(g.Grantee + g.GranteeService) }
+
 // grantsTo returns the grants on a key whose grantee has a name, in the order of their ids.
-func (s *Service) grantsTo(ctx context.Context, k *Key, revision int64, name string) ([]*Grant, error) {
+func (s *Service) grantsTo(ctx context.Context, k *Key, name string) ([]*Grant, error) {
 	var all []*Grant
 	prefix := granteePrefix(k.Account, k.Region, k.ID, name)
 	for after := ""; ; {
@@ -144,7 +160,7 @@ func (s *Service) grantsTo(ctx context.Context, k *Key, revision int64, name str
 			if err != nil {
 				return nil, err
 			}
-			if g != nil && inPartition(g.Grantee+g.GranteeService) == name {
+			if g != nil && g.grantee() == name {
 				all = append(all, g)
 			}
 		}

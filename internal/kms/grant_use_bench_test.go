@@ -68,13 +68,29 @@ func BenchmarkDecryptByGrant(b *testing.B) {
 			}
 			u.assume(role, fmt.Sprintf("session-%d", grants/2)).repeat(b, "Decrypt", body)
 		})
-		b.Run(name+"/OneOf10000OfTheGrantee", func(b *testing.B) {
-			u, id, body := prepare(b)
-			role := u.newRole("app")
+		ofTheGrantee := func(b *testing.B) (u, session user, id, role string, body []byte) {
+			u, id, body = prepare(b)
+			role = u.newRole("app")
 			for i := range grants {
 				u.grantTo(id, role, operations{"Decrypt"}, &kmsapi.GrantConstraints{EncryptionContextEquals: context(i)})
 			}
-			u.assume(role, "session").repeat(b, "Decrypt", body)
+			return u, u.assume(role, "session"), id, role, body
+		}
+		b.Run(name+"/OneOf10000OfTheGrantee", func(b *testing.B) {
+			_, session, _, _, body := ofTheGrantee(b)
+			session.repeat(b, "Decrypt", body)
+		})
+		b.Run(name+"/OneOf10000AfterTwoChanges", func(b *testing.B) { // without the changes themselves
+			u, session, id, role, body := ofTheGrantee(b)
+			for b.Loop() {
+				b.StopTimer()
+				grant, _ := u.grantTo(id, role, operations{"Decrypt"}, &kmsapi.GrantConstraints{EncryptionContextEquals: context(grants)})
+				u.must(&kmsapi.RevokeGrantRequest{KeyId: &id, GrantId: &grant})
+				b.StartTimer()
+				if a := session.roundTrip("kms", "TrentService", "Decrypt", body); !a.ok() {
+					b.Fatal(a.code)
+				}
+			}
 		})
 	}
 }

@@ -51,6 +51,8 @@ type Key struct {
 	Aliases []string `json:"aliases,omitempty"`
 	// Grants is how many grants the key has.
 	Grants int `json:"grants,omitzero"`
+	// GrantChanges are the last changes of the grants of a key that has many, the newest last.
+	GrantChanges []GrantChange `json:"grant_changes,omitzero"`
 	// Materials are the sets of key material that belong to the key for good, the current one last. A key of origin
 	// EXTERNAL has none before the first import.
 	Materials []Material `json:"materials"`

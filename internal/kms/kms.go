@@ -38,7 +38,7 @@ type Config struct {
 	// CacheBytes bounds the key records that are held decoded in memory (store.TableConfig says how they are counted);
 	// 0 means 64 MiB. That holds 60,000 keys without tags in 45 MiB of heap; measured, a full cache takes between 0.7
 	// (such keys) and 1.5 times this (50 tags on each). Aliases have 16 MiB besides, grants 8 MiB, and the search among
-	// grants 32 MiB.
+	// grants 64 MiB.
 	CacheBytes int
 }
 

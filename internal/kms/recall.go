@@ -241,12 +241,16 @@ func (t openGrants) Grant(ctx context.Context) (authz.Grant, error) {
 		return authz.Grant{}, nil
 	}
 	for _, n := range granteeNames(&t.call.Caller) {
-		grants, err := t.service.grantsTo(ctx, t.key, t.revision, n.name)
+		index, err := t.service.grantIndex(ctx, t.keyTarget, n.name)
 		if err != nil {
 			return authz.Grant{}, err
 		}
-		for _, g := range grants {
-			if g.isTo(&t.call.Caller, n.by) && slices.Contains(g.Operations, operation) {
+		for id := range index.all(operation) {
+			g, err := t.grantTo(ctx, n, id)
+			if err != nil {
+				return authz.Grant{}, err
+			}
+			if g != nil {
 				return authz.Grant{ID: g.ID, By: n.by}, nil
 			}
 		}
