@@ -126,6 +126,9 @@ func memberBlanks(text string, n *node) string {
 	return inside[:len(inside)-len(strings.TrimLeft(inside, " \t\r\n"))]
 }
 
+// Emptied returns a policy of the same kind without statements, which no document can be.
+func (p *Policy) Emptied() *Policy { return &Policy{kind: p.kind} }
+
 // ExemptPrincipal returns a document in which a denying statement does not apply to one principal: the condition
 // ArnNotEquals on aws:PrincipalArn is added, or gets one value more. The ARN is that of a user, a role (for its sessions),
 // or an account's root user.

@@ -84,7 +84,7 @@ func (p *printer) call(x *admin.ExplainedCall) {
 		if d.Allowed {
 			was = "allowed"
 		}
-		if x.Changed || len(x.Decisions) == 0 {
+		if !d.Undecided && (x.Changed || len(x.Decisions) == 0) {
 			p.line(0, "%s on %s was %s then (%s)", d.Action, d.Resource, was, d.Layer)
 		}
 	}
@@ -98,6 +98,8 @@ func (p *printer) call(x *admin.ExplainedCall) {
 		p.line(0, "")
 		p.explanation(d)
 	}
+	p.hint(x.Hint)
+	p.changes(x.Changes)
 }
 
 func (p *printer) explanation(x *authz.Explanation) {
@@ -109,10 +111,14 @@ func (p *printer) explanation(x *authz.Explanation) {
 	if x.Truncated {
 		p.line(1, "The rest was left out: it is too long.")
 	}
-	if x.Hint != "" {
-		p.line(1, "%s", x.Hint)
-	}
+	p.hint(x.Hint)
 	p.changes(x.Changes)
+}
+
+func (p *printer) hint(text string) {
+	if text != "" {
+		p.line(1, "%s", text)
+	}
 }
 
 func verdict(allowed bool) string {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -54,11 +55,12 @@ type Config struct {
 // Service implements the operations. Safe for concurrent use.
 type Service struct {
 	Config
-	searching chan struct{} // held by those who read the audit log
+	thinking chan struct{} // held by those who search the audit log or try out policies
+	queues   sync.Map      // account → chan struct{}, held by the one of an account who is thinking, or next
 }
 
 // New returns a Service.
-func New(c Config) *Service { return &Service{c, make(chan struct{}, maxSearches)} }
+func New(c Config) *Service { return &Service{Config: c, thinking: make(chan struct{}, maxThinking)} }
 
 // Operations is the service's table.
 func (s *Service) Operations() []service.Operation {

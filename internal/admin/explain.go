@@ -45,8 +45,8 @@ type Decisions struct {
 	EachPrincipal func(ctx context.Context, account string, f func(caller.Caller) bool) error
 }
 
-// maxSearches bounds how many calls read the audit log at the same time.
-const maxSearches = 2
+// maxThinking bounds how many calls search the audit log or try out policies at the same time.
+const maxThinking = 2
 
 // decisionOperations explain and rehearse decisions. Whoever is allowed them sees what concerns its own account; the
 // administrators of the deployment see everything.
@@ -79,12 +79,20 @@ func (s *Service) administers(c *service.Call) bool {
 	return s.Account == "" || s.Account == c.Caller.Account
 }
 
-// search waits for its turn to read the audit log.
-func (s *Service) search(ctx context.Context) (done func(), err error) {
+// think waits for a turn at what takes long: one for each account, so that none takes the turns of all others.
+func (s *Service) think(ctx context.Context, c *service.Call) (done func(), err error) {
+	own, _ := s.queues.LoadOrStore(c.Caller.Account, make(chan struct{}, 1))
+	queue := own.(chan struct{})
 	select {
-	case s.searching <- struct{}{}:
-		return func() { <-s.searching }, nil
+	case queue <- struct{}{}:
 	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case s.thinking <- struct{}{}:
+		return func() { <-s.thinking; <-queue }, nil
+	case <-ctx.Done():
+		<-queue
 		return nil, ctx.Err()
 	}
 }
@@ -100,9 +108,13 @@ type ExplainedCall struct {
 	// ErrorCode and Message are those that the caller got.
 	ErrorCode string `json:"errorCode,omitzero"`
 	Message   string `json:"errorMessage,omitzero"`
-	// Recorded is how the call was decided when it was made, and Decisions how it would be now, in the same order.
+	// Recorded is how the call was decided when it was made, and Decisions how it would be now, in the same order: all that it
+	// needs, also what was not decided any more because something before was denied.
 	Recorded  []audit.Authorized   `json:"recorded"`
 	Decisions []*authz.Explanation `json:"decisions"`
+	// Changes is the smallest set of changes that would allow the whole call, and Hint says why there is none.
+	Changes []authz.Change `json:"changes,omitempty"`
+	Hint    string         `json:"hint,omitzero"`
 	// Changed says that the two differ: policies have changed since.
 	Changed bool `json:"changed"`
 	// Unknown says what the log does not tell, so that it could not be taken into account.
@@ -110,7 +122,7 @@ type ExplainedCall struct {
 }
 
 func (s *Service) explainDecision(ctx context.Context, c *service.Call, in *trentapi.ExplainDecisionRequest) (*trentapi.ExplainDecisionResponse, error) {
-	done, err := s.search(ctx)
+	done, err := s.think(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -164,17 +176,18 @@ func (s *Service) explained(ctx context.Context, r *audit.Record, viewer string)
 		return nil, err
 	}
 	out.Unknown = unknown
-	for _, q := range questions {
-		q.Viewer = viewer
-		e, err := s.Decisions.Explainer.Explain(ctx, q)
-		if isGone(err) {
-			out.Unknown = append(out.Unknown, "The principal does not exist any more, so the call cannot be decided again.")
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		e.Bound(authz.MaxExplanationBytes / len(questions))
-		out.Decisions = append(out.Decisions, e)
+	for i := range questions {
+		questions[i].Viewer = viewer
+	}
+	switch call, err := s.Decisions.Explainer.ExplainCall(ctx, questions); {
+	case isGone(err):
+		out.Unknown = append(out.Unknown, "The principal does not exist any more, so the call cannot be decided again.")
+	case err != nil:
+		return nil, err
+	default:
+		call.Bound(authz.MaxExplanationBytes)
+		out.Decisions = append(out.Decisions, call.Decisions...)
+		out.Changes, out.Hint = call.Changes, call.Hint
 	}
 	out.compare(viewer)
 	return out, nil
@@ -186,7 +199,7 @@ func (x *ExplainedCall) compare(viewer string) {
 		was := &x.Recorded[i]
 		if i >= len(x.Decisions) {
 			if viewer != "" && accountOf(was.Resource) != viewer {
-				*was = audit.Authorized{Action: was.Action, Allowed: was.Allowed}
+				*was = audit.Authorized{Action: was.Action, Allowed: was.Allowed, Undecided: was.Undecided}
 			}
 			continue
 		}
@@ -194,11 +207,11 @@ func (x *ExplainedCall) compare(viewer string) {
 		switch {
 		case viewer == "":
 		case now.Hidden() && !was.Allowed:
-			*was = audit.Authorized{Action: was.Action, Resource: now.Resource, Layer: now.Decision.Layer}
+			*was = audit.Authorized{Action: was.Action, Resource: now.Resource, Layer: now.Decision.Layer, Undecided: was.Undecided}
 		case now.Hides(was.Layer, viewer):
 			was.Policy, was.Statement, was.Grant = "", nil, ""
 		}
-		x.Changed = x.Changed || was.Allowed != now.Allowed || was.Layer != now.Decision.Layer
+		x.Changed = x.Changed || !was.Undecided && (was.Allowed != now.Allowed || was.Layer != now.Decision.Layer)
 	}
 }
 

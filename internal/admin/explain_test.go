@@ -166,10 +166,95 @@ func TestReplayTellsWhatWouldChange(t *testing.T) {
 	if out, err := s.replayPolicy(t.Context(), callOf(owner), before); err != nil || *out.Examined != 0 {
 		t.Errorf("%+v, %v", out, err)
 	}
-	if _, err := s.replayPolicy(t.Context(), callOf(guest), only("kms:*")); code(err) != "AccessDeniedException" {
+	for _, c := range []*trentapi.ReplayPolicyRequest{only("kms:*"), only("kms:Encrypt")} {
+		out, err := s.replayPolicy(t.Context(), callOf(owner), c)
+		if err != nil || len(out.Changes) == 0 || strings.Contains(*out.Changes[0].Reason, "user/eve/p") {
+			t.Errorf("the key's owner is told of the caller's own policies: %v, %v", out, err)
+		}
+	}
+	foreign := only("kms:*")
+	foreign.KeyId = new(aKey)
+	if _, err := s.replayPolicy(t.Context(), callOf(guest), foreign); code(err) != "AccessDeniedException" {
 		t.Errorf("another account's key: %v", err)
 	}
 	if _, err := s.replayPolicy(t.Context(), callOf(owner), only("kms:De crypt")); code(err) != "MalformedPolicyDocumentException" {
 		t.Errorf("a malformed policy: %v", err)
+	}
+}
+
+// TestOthersThingsAreNotLookedUp: what is asked about another account's keys, aliases, users and roles is answered without
+// finding out about them, and so the same for those that do not exist.
+func TestOthersThingsAreNotLookedUp(t *testing.T) {
+	s := rehearsal(t)
+	mine := "arn:aws:iam::" + guest + ":user/eve"
+	d := &s.Decisions
+	d.KeyARN = func(_ context.Context, _ *service.Call, id string) (string, string, error) {
+		t.Errorf("%s is looked up", id)
+		return "", "", errors.New("looked up")
+	}
+	d.Suppose = func(_ context.Context, _ *service.Call, action, resource string, _ bool) (authz.Access, error) {
+		t.Errorf("%s on %s is looked up", action, resource)
+		return authz.Access{}, errors.New("looked up")
+	}
+	d.Principal = func(_ context.Context, arn string) (caller.Caller, bool, error) {
+		if arn != mine {
+			t.Errorf("%s is looked up", arn)
+		}
+		return caller.Caller{Type: caller.User, Account: guest, ARN: mine, ID: "AIDAEVE", Name: "eve"}, true, nil
+	}
+	for _, resource := range []string{aKey, "arn:aws:kms:us-east-1:" + owner + ":alias/app", "arn:aws:iam::" + owner + ":role/r"} {
+		for _, action := range []string{"kms:Decrypt", "kms:CreateAlias", "sts:AssumeRole"} {
+			in := &trentapi.SimulatePolicyRequest{PrincipalArn: &mine, Action: &action, Resource: &resource}
+			out, err := s.simulatePolicy(t.Context(), callOf(guest), in)
+			if err != nil || *out.Allowed || !strings.Contains(*out.Trace, resource) {
+				t.Errorf("%s on %s: %v, %v", action, resource, out, err)
+			}
+		}
+		if _, err := s.whoCan(t.Context(), callOf(guest), &trentapi.WhoCanRequest{Action: new("kms:Decrypt"), KeyId: &resource}); code(err) != "AccessDeniedException" || !strings.Contains(err.Error(), resource) {
+			t.Errorf("who can decrypt with %s: %v", resource, err)
+		}
+		if _, err := s.replayPolicy(t.Context(), callOf(guest), &trentapi.ReplayPolicyRequest{KeyId: &resource, Policy: new(presentPolicy)}); code(err) != "AccessDeniedException" {
+			t.Errorf("replay on %s: %v", resource, err)
+		}
+	}
+	// What the request brings along counts.
+	in := &trentapi.SimulatePolicyRequest{PrincipalArn: &mine, Action: new("kms:Decrypt"), Resource: new(aKey), KeyPolicy: new(presentPolicy)}
+	if out, err := s.simulatePolicy(t.Context(), callOf(guest), in); err != nil || !*out.Allowed {
+		t.Errorf("with a key policy: %v, %v", out, err)
+	}
+	for _, principal := range []string{"arn:aws:iam::" + owner + ":user/u", "arn:aws:iam::" + owner + ":user/none", owner, "s3.amazonaws.com", "nobody"} {
+		in := &trentapi.SimulatePolicyRequest{PrincipalArn: &principal, Action: new("kms:Decrypt"), Resource: new(aKey)}
+		if _, err := s.simulatePolicy(t.Context(), callOf(guest), in); code(err) != "AccessDeniedException" {
+			t.Errorf("%s: %v", principal, err)
+		}
+	}
+}
+
+// TestOneAccountDoesNotTakeAllTurns: one that asks for many explanations waits for itself.
+func TestOneAccountDoesNotTakeAllTurns(t *testing.T) {
+	s := rehearsal(t)
+	done, err := s.think(t.Context(), callOf(guest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.think(gone, callOf(guest)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a second one of the account: %v", err)
+	}
+	other, err := s.think(t.Context(), callOf(owner))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.think(gone, callOf(administrator)); !errors.Is(err, context.Canceled) {
+		t.Errorf("more than %d: %v", maxThinking, err)
+	}
+	done()
+	other()
+	for _, account := range []string{guest, owner, administrator} {
+		if done, err = s.think(t.Context(), callOf(account)); err != nil {
+			t.Fatal(err)
+		}
+		done()
 	}
 }

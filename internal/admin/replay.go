@@ -37,7 +37,7 @@ func (s *Service) replayPolicy(ctx context.Context, c *service.Call, in *trentap
 	if err != nil {
 		return nil, err
 	}
-	r := &replay{service: s, key: key, policy: p, from: time.Time{}, until: c.Now, stop: time.Now().Add(maxReplayTime)}
+	r := &replay{service: s, viewer: s.viewer(c), key: key, policy: p, from: time.Time{}, until: c.Now, stop: time.Now().Add(maxReplayTime)}
 	if in.StartTime != nil {
 		r.from = *in.StartTime
 	}
@@ -47,7 +47,7 @@ func (s *Service) replayPolicy(ctx context.Context, c *service.Call, in *trentap
 	if r.until.Before(r.from) {
 		return nil, api.ValidationException("EndTime is before StartTime.")
 	}
-	done, err := s.search(ctx)
+	done, err := s.think(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +58,7 @@ func (s *Service) replayPolicy(ctx context.Context, c *service.Call, in *trentap
 // replay goes through the log once for the sessions that began, and once for the calls on the key.
 type replay struct {
 	service     *Service
+	viewer      string
 	key         string
 	policy      *policy.Policy
 	from, until time.Time
@@ -175,6 +176,7 @@ func (r *replay) report(ctx context.Context, x *audit.Record, before, after outc
 	if after.allowed {
 		at = before.denied
 	}
+	questions[at].Viewer = r.viewer
 	e, err := r.service.Decisions.Explainer.Explain(ctx, questions[at])
 	if err != nil {
 		return err

@@ -22,20 +22,10 @@ type given map[string]string
 // Lookup implements policy.Context.
 func (g given) Lookup(key string) (policy.Values, bool) {
 	v, ok := g[key]
-	if ok && multiValued(key) {
+	if ok && policy.MultiValued(key) {
 		return policy.Many(strings.Split(v, ",")), true
 	}
 	return policy.One(v), ok
-}
-
-// multiValued says whether requests have several values for a condition key (Service Authorization Reference).
-func multiValued(key string) bool {
-	switch key {
-	case "kms:encryptioncontextkeys", "kms:grantoperations", "kms:resourcealiases", "aws:tagkeys", "aws:calledvia",
-		"aws:principalorgpaths", "aws:resourceorgpaths", "aws:principalservicenameslist":
-		return true
-	}
-	return false
 }
 
 // givenContext reads the keys of a simulation, whose case does not matter.
@@ -49,15 +39,16 @@ func givenContext(in map[string]string) given {
 
 // simulatePolicy decides a request that nobody has made.
 func (s *Service) simulatePolicy(ctx context.Context, c *service.Call, in *trentapi.SimulatePolicyRequest) (*trentapi.SimulatePolicyResponse, error) {
-	q, err := s.supposed(ctx, c, *in.PrincipalArn, *in.Action, *in.Resource)
+	done, err := s.think(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	q, err := s.supposed(ctx, c, in)
 	if err != nil {
 		return nil, err
 	}
 	q.Given, q.Viewer = givenContext(in.Context), s.viewer(c)
-	if q.Viewer != "" && q.Viewer != q.Access.Account {
-		// What is supposed must not open another account's resource to questions: of it counts only what the request brings.
-		q.Access = &authz.Access{Action: q.Access.Action, Resource: *in.Resource, Account: q.Access.Account, Missing: in.KeyPolicy == nil}
-	}
 	if in.KeyPolicy != nil {
 		if q.Access.Policy, err = parsed(policy.Key, *in.KeyPolicy); err != nil {
 			return nil, err
@@ -80,30 +71,45 @@ func (s *Service) simulatePolicy(ctx context.Context, c *service.Call, in *trent
 }
 
 // supposed is the question of a request that nobody has made, by a principal of the caller's own account. To say what another
-// account's principals may do is that account's.
-func (s *Service) supposed(ctx context.Context, c *service.Call, principal, action, resource string) (authz.Question, error) {
+// account's principals may do is that account's. Nothing that is another account's is looked at.
+func (s *Service) supposed(ctx context.Context, c *service.Call, in *trentapi.SimulatePolicyRequest) (authz.Question, error) {
+	viewer, principal, resource := s.viewer(c), *in.PrincipalArn, *in.Resource
+	if arn.IsAccount(principal) {
+		principal = "arn:aws:iam::" + principal + ":root"
+	}
+	if viewer != "" && accountOf(principal) != viewer {
+		return authz.Question{}, api.AccessDeniedException("User: %s is not authorized to simulate principals of another account", c.Caller.ARN)
+	}
 	who, ok, err := s.Decisions.Principal(ctx, principal)
 	switch {
 	case err != nil:
 		return authz.Question{}, err
-	case ok && who.Account != c.Caller.Account && !s.administers(c):
-		return authz.Question{}, api.AccessDeniedException("User: %s is not authorized to simulate principals of another account", c.Caller.ARN)
 	case !ok:
 		return authz.Question{}, api.ValidationException("There is no principal %s.", principal)
 	}
 	call := &service.Call{Caller: who, Region: regionOf(resource, c.Region), Now: c.Now, Event: new(audit.Event)}
 	var x authz.Access
-	if strings.HasPrefix(action, "kms:") {
-		x, err = s.supposedKey(ctx, c, call, action, resource)
-	} else {
-		x, err = s.supposedOther(ctx, call, action, resource)
+	switch owner := accountOf(resource); {
+	case viewer != "" && owner != "" && owner != viewer:
+		// What is supposed must not open another account's resource to questions: of it counts only what the request brings.
+		x = authz.Access{Action: *in.Action, Resource: resource, Account: owner, Missing: in.KeyPolicy == nil}
+	case strings.HasPrefix(*in.Action, "kms:"):
+		x, err = s.supposedKey(ctx, c, call, *in.Action, resource)
+	default:
+		x, err = s.supposedOther(ctx, call, *in.Action, resource)
 	}
 	return authz.Question{Request: &authz.Request{Caller: &call.Caller, Region: call.Region, Now: c.Now, TLS: true}, Access: &x}, err
 }
 
 // supposedKey is an action of KMS. A bare key id or alias is one of the account and Region of who asks for the simulation.
 func (s *Service) supposedKey(ctx context.Context, c, call *service.Call, action, resource string) (authz.Access, error) {
-	if resource != "*" && !isAliasAction(action) {
+	name, bare := strings.CutPrefix(resource, "alias/")
+	ofAlias := policy.ActsOnAlias(action) && (bare || strings.Contains(resource, ":alias/"))
+	switch {
+	case ofAlias && bare:
+		resource = arn.KMS(c.Region, c.Caller.Account, "alias/"+name)
+	case ofAlias, resource == "*", policy.ScopeOf(action) != policy.OnKey:
+	default:
 		var err error
 		if resource, _, err = s.Decisions.KeyARN(ctx, c, resource); err != nil {
 			return authz.Access{}, err
@@ -130,10 +136,6 @@ func (s *Service) supposedOther(ctx context.Context, call *service.Call, action,
 		return authz.Access{}, err
 	}
 	return all[0], nil
-}
-
-func isAliasAction(action string) bool {
-	return action == "kms:CreateAlias" || action == "kms:UpdateAlias" || action == "kms:DeleteAlias"
 }
 
 // parsed compiles a policy that a request brings along.

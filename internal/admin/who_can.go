@@ -28,6 +28,11 @@ func (s *Service) whoCan(ctx context.Context, c *service.Call, in *trentapi.WhoC
 	if !strings.HasPrefix(*in.Action, "kms:") || strings.ContainsAny(*in.Action, "*?") {
 		return nil, api.ValidationException("%s is not an action of KMS.", *in.Action)
 	}
+	done, err := s.think(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	key, account, err := s.ownKey(ctx, c, *in.KeyId)
 	if err != nil {
 		return nil, err
@@ -45,12 +50,12 @@ func (s *Service) whoCan(ctx context.Context, c *service.Call, in *trentapi.WhoC
 
 // ownKey returns the ARN of a key that the caller's account has, or any for an administrator.
 func (s *Service) ownKey(ctx context.Context, c *service.Call, id string) (key, account string, err error) {
-	key, account, err = s.Decisions.KeyARN(ctx, c, id)
-	if err == nil && account != c.Caller.Account && !s.administers(c) {
-		err = api.AccessDeniedException("User: %s is not authorized to perform: trent:%s on resource: %s because it is another account's",
-			c.Caller.ARN, c.Operation, key)
+	if owner := accountOf(id); owner != "" && owner != c.Caller.Account && !s.administers(c) {
+		// Before anything is looked up: what another account's alias points to is not told.
+		return "", "", api.AccessDeniedException("User: %s is not authorized to perform: trent:%s on resource: %s because it is another account's",
+			c.Caller.ARN, c.Operation, id)
 	}
-	return key, account, err
+	return s.Decisions.KeyARN(ctx, c, id)
 }
 
 // census asks one principal after the other.
@@ -67,12 +72,16 @@ type census struct {
 
 func (w *census) take(ctx context.Context) error {
 	d := &w.service.Decisions
-	if err := w.ask(ctx, caller.RootOf(w.account, ""), false); err != nil {
+	if err := w.ask(ctx, caller.RootOf(w.account, ""), "", false); err != nil {
 		return err
 	}
 	var failed error
 	err := d.EachPrincipal(ctx, w.account, func(c caller.Caller) bool {
-		failed = w.ask(ctx, c, false)
+		role := ""
+		if c.Type == caller.Role {
+			role = c.Source
+		}
+		failed = w.ask(ctx, c, role, false)
 		return failed == nil && !w.truncated
 	})
 	if failed != nil || err != nil || w.truncated {
@@ -113,10 +122,17 @@ func (w *census) askNamed(ctx context.Context, name string) error {
 			return nil // gone
 		}
 	}
-	if w.seen[shownName(&who)] || who.ARN == "" {
+	shown := who.ARN
+	switch {
+	case who.ARN == anybody:
+		shown = "*"
+	case who.Type == caller.Role && name == who.Source:
+		shown = name
+	}
+	if w.seen[shown] || shown == "" {
 		return nil
 	}
-	return w.ask(ctx, who, who.Account != w.account && who.Type != caller.Service)
+	return w.ask(ctx, who, shown, who.Account != w.account && who.Type != caller.Service)
 }
 
 // foreign is a principal of another account of which nothing is known but its name, or none.
@@ -128,8 +144,12 @@ func foreign(name string) caller.Caller {
 	return caller.Caller{Type: caller.User, Account: account, ARN: name, UserID: name}
 }
 
-// ask finds out about one principal. outside leaves its own account's policies out.
-func (w *census) ask(ctx context.Context, who caller.Caller, outside bool) error {
+// ask finds out about one principal. shown is what it is called, if not by its ARN: a role, and not a session of it. outside
+// leaves its own account's policies out.
+func (w *census) ask(ctx context.Context, who caller.Caller, shown string, outside bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if w.asked++; w.asked > maxAsked || len(w.out.Principals) >= maxListed {
 		w.truncated = true
 		return nil
@@ -157,12 +177,11 @@ func (w *census) ask(ctx context.Context, who caller.Caller, outside bool) error
 			return err
 		}
 	}
-	w.add(&who, how, !certain || outside)
+	w.add(&who, cmp.Or(shown, who.ARN), how, !certain || outside)
 	return nil
 }
 
-func (w *census) add(who *caller.Caller, how authz.DecisionText, conditional bool) {
-	name := shownName(who)
+func (w *census) add(who *caller.Caller, name string, how authz.DecisionText, conditional bool) {
 	w.seen[name] = true
 	through := how.Layer
 	switch {
@@ -181,17 +200,6 @@ func (w *census) add(who *caller.Caller, how authz.DecisionText, conditional boo
 		through = "the key's policy or a grant; the other account has to allow it too"
 	}
 	w.out.Principals = append(w.out.Principals, trentapi.Principal{Arn: &name, Through: &through, Conditional: &conditional})
-}
-
-// shownName is a principal as policies name it: a role, and not a session of it.
-func shownName(c *caller.Caller) string {
-	switch {
-	case c.ARN == anybody:
-		return "*"
-	case c.Type == caller.Role && strings.HasSuffix(c.ARN, "/simulation"):
-		return c.Source
-	}
-	return c.ARN
 }
 
 // knownKeys are the condition keys that the principal and the key decide, and no request can change.

@@ -68,6 +68,7 @@ type Authorized struct {
 	Action    string `json:"action"`
 	Resource  string `json:"resource"`
 	Allowed   bool   `json:"allowed"`
+	Undecided bool   `json:"undecided,omitzero"` // something before it was denied
 	Layer     string `json:"layer"`
 	Policy    string `json:"policy"`
 	Statement *int   `json:"statement"`

@@ -70,13 +70,59 @@ func (x *Explainer) everything() *policy.Policy {
 
 // Explain decides an access and says why.
 func (x *Explainer) Explain(ctx context.Context, q Question) (*Explanation, error) {
-	e, err := x.evaluation(ctx, q)
+	call, err := x.ExplainCall(ctx, []Question{q})
 	if err != nil {
 		return nil, err
 	}
+	out := call.Decisions[0]
+	out.Changes, out.Hint = call.Changes, call.Hint
+	return out, nil
+}
+
+// CallExplanation is how all accesses of one call were decided, which must all be allowed.
+type CallExplanation struct {
+	Decisions []*Explanation
+	// Changes and Hint are those of an Explanation, for the whole call.
+	Changes []Change
+	Hint    string
+}
+
+// ExplainCall decides all accesses of a call and says why. The viewer of all is the same.
+func (x *Explainer) ExplainCall(ctx context.Context, questions []Question) (*CallExplanation, error) {
+	out := new(CallExplanation)
+	var all []*evaluation
+	denied := false
+	for _, q := range questions {
+		e, one, err := x.explain(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all, out.Decisions = append(all, e), append(out.Decisions, one)
+		denied = denied || !one.Allowed
+	}
+	if denied {
+		var err error
+		if out.Changes, out.Hint, err = x.changes(ctx, all); err != nil {
+			return nil, err
+		}
+	}
+	for i, q := range questions {
+		if q.Viewer != "" {
+			out.viewFrom(q.Viewer, out.Decisions[i])
+		}
+	}
+	return out, nil
+}
+
+// explain decides an access and says why, but not what would change it.
+func (x *Explainer) explain(ctx context.Context, q Question) (*evaluation, *Explanation, error) {
+	e, err := x.evaluation(ctx, q)
+	if err != nil {
+		return nil, nil, err
+	}
 	hidden, err := e.hiddenFrom(ctx, q.Viewer)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if hidden {
 		e.access = new(e.access.unseen())
@@ -84,7 +130,7 @@ func (x *Explainer) Explain(ctx context.Context, q Question) (*Explanation, erro
 	}
 	d, err := e.decide(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := &Explanation{
 		Principal: e.Caller.ARN, Action: e.access.Action, Resource: e.access.Resource, Allowed: d.Allowed,
@@ -92,18 +138,8 @@ func (x *Explainer) Explain(ctx context.Context, q Question) (*Explanation, erro
 	}
 	out.Decision = e.describe(d)
 	out.Rule = e.rule(d, out.Decision)
-	if out.Layers, err = e.layers(ctx, d); err != nil {
-		return nil, err
-	}
-	if !d.Allowed {
-		if out.Changes, out.Hint, err = x.changes(ctx, e, d); err != nil {
-			return nil, err
-		}
-	}
-	if q.Viewer != "" {
-		out.viewFrom(q.Viewer)
-	}
-	return out, nil
+	out.Layers, err = e.layers(ctx, d)
+	return e, out, err
 }
 
 // hiddenFrom says whether an account is not to know that the resource exists: it is another's, which gives the caller nothing.
@@ -160,7 +196,7 @@ func (s supposed) Lookup(key string) (policy.Values, bool) {
 
 // copy returns an evaluation that can be changed and decided by itself.
 func (e *evaluation) copy() *evaluation {
-	c := &evaluation{Request: new(*e.Request), access: new(*e.access), member: e.member, owner: e.owner, principal: e.principal}
+	c := &evaluation{Request: new(*e.Request), access: new(*e.access), member: e.member, owner: e.owner, source: e.source, principal: e.principal}
 	c.request = e.request
 	c.request.Principal, c.request.Context = &c.principal, c
 	if s, ok := e.request.Context.(supposed); ok {

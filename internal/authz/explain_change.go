@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/trent-kms/trent/internal/caller"
@@ -23,7 +24,7 @@ type Change struct {
 	// Hidden says that the document is another account's, whose administrator has to ask for an explanation.
 	Hidden bool `json:"hidden,omitzero"`
 
-	layer Layer
+	account string // whose document it is
 }
 
 // Edit is what happens to a document.
@@ -65,9 +66,85 @@ const (
 	hintNone    = "No single document to change was found that would allow it: what denies is not a policy that the account can change."
 )
 
-// changes finds the smallest set of changes that allows what was denied. Whatever it returns was tried: with all of it the
-// access is allowed, and without any one of it not.
-func (x *Explainer) changes(ctx context.Context, e *evaluation, d Decision) ([]Change, string, error) {
+// planned is a plan, and the access that it is for, as it was before.
+type planned struct {
+	plan
+	at *evaluation
+}
+
+// maxRounds bounds how often a call's accesses are looked at. A change that allows one of them can deny another, when it
+// begins a session that has fewer permissions.
+const maxRounds = 4
+
+// changes finds the changes that allow all accesses of a call.
+func (x *Explainer) changes(ctx context.Context, all []*evaluation) ([]Change, string, error) {
+	var made []planned
+	for range maxRounds {
+		settled := true
+		for _, e := range all {
+			e, err := x.after(ctx, e, made)
+			if err != nil {
+				return nil, "", err
+			}
+			switch d, err := e.decide(ctx); {
+			case err != nil:
+				return nil, "", err
+			case d.Allowed:
+				continue
+			}
+			p, hint, err := x.plan(ctx, e)
+			if err != nil || hint != "" {
+				return nil, hint, err
+			}
+			settled, made = false, append(made, p...)
+		}
+		if settled {
+			changes, err := x.written(ctx, made)
+			return changes, "", err
+		}
+	}
+	return nil, hintNone, nil
+}
+
+// after is an evaluation as it would be under plans for accesses of the same call.
+func (x *Explainer) after(ctx context.Context, e *evaluation, made []planned) (*evaluation, error) {
+	for _, p := range made {
+		changed, err := x.under(ctx, e, p.concerning(e.access))
+		if err != nil {
+			return nil, err
+		}
+		if changed != nil {
+			e = changed
+		}
+	}
+	return e, nil
+}
+
+// concerning is the part of a plan that concerns another access of the call: all but what is the resource's or its account's.
+func (p *planned) concerning(x *Access) plan {
+	var part plan
+	for _, s := range p.steps {
+		same := true
+		switch s.in.layer {
+		case Resource:
+			same = x.Resource == p.at.access.Resource && x.Policy != nil
+		case ResourceControl:
+			same = x.Account == p.at.access.Account
+		}
+		if same {
+			part.steps = append(part.steps, s)
+		}
+	}
+	return part
+}
+
+// maxDenials bounds how many statements that deny a set of changes can mend. Each is an edit of a document.
+const maxDenials = 32
+
+// plan finds the smallest set of changes that allows what was denied, in up to two steps: first nothing may deny, then what lacks
+// an allow gets one. Whatever it returns was tried: with all of it the access is allowed, and without any one of it not. hint
+// says why there is none.
+func (x *Explainer) plan(ctx context.Context, e *evaluation) (made []planned, hint string, err error) {
 	own := e.access.Account == e.Caller.Account
 	switch {
 	case e.access.Missing:
@@ -75,32 +152,49 @@ func (x *Explainer) changes(ctx context.Context, e *evaluation, d Decision) ([]C
 	case !own && (e.access.Local || e.access.Policy == nil):
 		return nil, hintLocal, nil
 	}
-	always, possible := e.always()
-	if !possible {
-		return nil, hintNone, nil
+	denials, hint := e.denials()
+	if hint != "" {
+		return nil, hint, nil
 	}
+	if len(denials.steps) > 0 {
+		made = []planned{{denials, e}}
+		if e, err = x.under(ctx, e, denials); err != nil || e == nil {
+			return nil, hintNone, err
+		}
+		if d, err := e.decide(ctx); err != nil || d.Allowed {
+			return made, "", err
+		}
+	}
+	rest, err := x.allowance(ctx, e, denials)
+	if err != nil || rest.steps == nil {
+		return nil, hintNone, err
+	}
+	return append(made, planned{rest, e}), "", nil
+}
+
+// allowance is the plan with the fewest new documents by which something allows. before is what changes already.
+func (x *Explainer) allowance(ctx context.Context, e *evaluation, before plan) (best plan, err error) {
 	options, err := e.options(ctx)
 	if err != nil {
-		return nil, "", err
+		return plan{}, err
 	}
-	var best plan
+	always, fewest := e.controlled(before), 0
 	for _, option := range options {
+		if err := ctx.Err(); err != nil {
+			return plan{}, err
+		}
 		p, ok := e.planned(always, option)
-		if !ok || best.steps != nil && p.documents() >= best.documents() {
+		if !ok || best.steps != nil && p.documents(before) >= fewest {
 			continue
 		}
 		if p, err = x.tried(ctx, e, p); err != nil {
-			return nil, "", err
+			return plan{}, err
 		}
-		if p.steps != nil && (best.steps == nil || p.documents() < best.documents()) {
-			best = p
+		if n := p.documents(before); p.steps != nil && (best.steps == nil || n < fewest) {
+			best, fewest = p, n
 		}
 	}
-	if best.steps == nil {
-		return nil, hintNone, nil
-	}
-	changes, err := x.written(ctx, e, best)
-	return changes, "", err
+	return best, nil
 }
 
 // plan is a set of steps.
@@ -115,11 +209,13 @@ func (p *plan) add(s step) {
 	}
 }
 
-// documents is how many documents change.
-func (p *plan) documents() int {
+// documents is how many documents change that do not change already.
+func (p *plan) documents(before plan) int {
 	ids := map[string]bool{}
 	for _, s := range p.steps {
-		ids[s.in.id()] = true
+		if !before.touches(s.in.id()) {
+			ids[s.in.id()] = true
+		}
 	}
 	return len(ids)
 }
@@ -158,31 +254,38 @@ func (x *Explainer) helps(ctx context.Context, e *evaluation, p plan) (bool, err
 	return d.Allowed, err
 }
 
-// always is what is needed in any case: no statement may deny, and every control must allow.
-func (e *evaluation) always() (plan, bool) {
-	var p plan
-	exempt := e.canBeExempted()
+// denials is what is needed so that no statement denies: every one that does must spare the caller, or go.
+func (e *evaluation) denials() (p plan, hint string) {
+	kind := RemoveStatement
+	if e.canBeExempted() {
+		kind = ExemptPrincipal
+	}
 	for policy := range e.policies() {
 		for _, s := range policy.document.Trace(&e.request) {
 			if !s.Matched || s.Effect != "Deny" {
 				continue
 			}
 			if e.fixed(policy) {
-				return p, false
-			}
-			kind := RemoveStatement
-			if exempt {
-				kind = ExemptPrincipal
+				return p, hintNone
 			}
 			p.add(step{kind: kind, in: policy, statement: s.Index})
 		}
 	}
-	e.openControls(&p, ServiceControl, e.statement(policy.ServiceControl))
-	e.openControls(&p, ResourceControl, fullAccess)
+	if len(p.steps) > maxDenials {
+		return p, "More than " + strconv.Itoa(maxDenials) + " statements deny it, too many to say what should become of each."
+	}
+	return p, ""
+}
+
+// controlled is what is needed so that every control allows.
+func (e *evaluation) controlled(before plan) plan {
+	var p plan
+	e.openControls(&p, before, ServiceControl, e.statement(policy.ServiceControl))
+	e.openControls(&p, before, ResourceControl, fullAccess)
 	if e.Endpoint != nil && e.Endpoint.Policy != nil && !e.layerAllows(VPCEndpoint) {
 		p.add(step{kind: AddStatement, in: placed{layer: VPCEndpoint, document: e.Endpoint.Policy}, statement: -1, text: e.statement(policy.Endpoint)})
 	}
-	return p, true
+	return p
 }
 
 // fixed says whether a policy cannot be changed by anybody here: it comes with AWS, belongs to a service, or is no document
@@ -208,13 +311,13 @@ func (e *evaluation) exempted() string {
 
 // openControls lets every level that allows nothing allow the access: in a policy that is there, one for as many levels as
 // possible, or in a new one. Resource control policies cannot allow part of something, so for them it is AWS's own.
-func (e *evaluation) openControls(p *plan, l Layer, statement string) {
+func (e *evaluation) openControls(p *plan, before plan, l Layer, statement string) {
 	for n, level := range e.lacking(l) {
 		best, most := placed{layer: l, level: n, name: "allow-" + actionName(e.access.Action)}, 0
 		if l == ResourceControl {
 			best.name = "RCPFullAWSAccess"
 		} else {
-			best, most = e.bestControl(p, n, level, best)
+			best, most = e.bestControl(p, before, n, level, best)
 		}
 		kind := AddStatement
 		if most == 0 {
@@ -225,7 +328,7 @@ func (e *evaluation) openControls(p *plan, l Layer, statement string) {
 }
 
 // bestControl finds the policy of a level whose change opens most levels. One that changes already comes first.
-func (e *evaluation) bestControl(p *plan, n int, level []Attached, best placed) (placed, int) {
+func (e *evaluation) bestControl(p *plan, before plan, n int, level []Attached, best placed) (placed, int) {
 	most := 0
 	for _, a := range level {
 		c := placed{ServiceControl, n, a.Name, a.Policy}
@@ -238,7 +341,7 @@ func (e *evaluation) bestControl(p *plan, n int, level []Attached, best placed) 
 				opens++
 			}
 		}
-		if p.touches(c.id()) {
+		if p.touches(c.id()) || before.touches(c.id()) {
 			opens += 1000
 		}
 		if opens > most {

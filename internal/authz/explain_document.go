@@ -233,21 +233,19 @@ func (e *evaluation) replace(changed map[string]document) {
 	}
 	e.member, e.owner = control(e.member, ServiceControl), control(e.owner, ResourceControl)
 	if d, ok := changed[placed{layer: VPCEndpoint}.id()]; ok {
+		before := e.Endpoint.Policy
 		e.Endpoint = new(*e.Endpoint)
-		e.Endpoint.Policy = orNothing(d.policy) // without a policy, everything would pass
+		if e.Endpoint.Policy = d.policy; d.policy == nil { // without a policy, everything would pass
+			e.Endpoint.Policy = before.Emptied()
+		}
 	}
 	if d, ok := changed[placed{layer: Resource}.id()]; ok {
-		e.access.Policy = orNothing(d.policy)
+		before := e.access.Policy
+		if e.access.Policy = d.policy; d.policy == nil {
+			e.access.Policy = before.Emptied()
+		}
 	}
 	e.replacePersonal(changed, list)
-}
-
-// orNothing returns a policy, or one that says nothing.
-func orNothing(p *policy.Policy) *policy.Policy {
-	if p == nil {
-		return new(policy.Policy)
-	}
-	return p
 }
 
 func (e *evaluation) replacePersonal(changed map[string]document, list func(Layer, int, []Attached) []Attached) {
@@ -295,24 +293,36 @@ func (e *evaluation) attach(at placed, p *policy.Policy) {
 	}
 }
 
-// written is a plan as it is handed out.
-func (x *Explainer) written(ctx context.Context, e *evaluation, p plan) ([]Change, error) {
+// written is what was planned as it is handed out: each document once, as it is in the end.
+func (x *Explainer) written(ctx context.Context, made []planned) ([]Change, error) {
 	var all []Change
 	done := map[string]int{}
-	for _, s := range p.steps {
-		id := s.in.id()
-		at, ok := done[id]
-		if !ok {
-			d, _, err := x.edited(ctx, e, id, p)
+	for _, p := range made {
+		for _, s := range p.steps {
+			account := p.at.accountOf(s.in.layer)
+			id := account + " " + s.in.id() + " " + s.in.shown(p.at)
+			at, ok := done[id]
+			if !ok {
+				at, done[id] = len(all), len(all)
+				all = append(all, Change{Layer: s.in.layer.String(), Level: s.in.level, Policy: s.in.shown(p.at), account: account})
+			}
+			d, _, err := x.edited(ctx, p.at, s.in.id(), p.plan)
 			if err != nil {
 				return nil, err
 			}
-			at, done[id] = len(all), len(all)
-			all = append(all, Change{Layer: s.in.layer.String(), layer: s.in.layer, Level: s.in.level, Policy: s.in.shown(e), Document: d.text})
+			all[at].Document = d.text
+			all[at].Edits = append(all[at].Edits, p.at.edit(s))
 		}
-		all[at].Edits = append(all[at].Edits, e.edit(s))
 	}
 	return all, nil
+}
+
+// accountOf is the account whose administrators a layer's policies are for.
+func (e *evaluation) accountOf(l Layer) string {
+	if ownSide[l] {
+		return e.Caller.Account
+	}
+	return e.access.Account
 }
 
 func (e *evaluation) edit(s step) Edit {

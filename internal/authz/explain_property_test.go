@@ -363,6 +363,61 @@ func TestChangesAllow(t *testing.T) {
 	}
 }
 
+// TestChangesAllowTheWholeCall: for a call that needs three things, all changes together
+// allow all three.
+func TestChangesAllowTheWholeCall(t *testing.T) {
+	denied, several, shared := 0, 0, 0
+	for seed := range uint64(5_000) {
+		w := chance{rand.New(rand.NewPCG(seed, 5))}.situation()
+		ask := func(w *situation) (*authz.Explainer, []authz.Question) {
+			a, q := w.question(t)
+			// An action on something without a policy, as on an alias, and another on the same key.
+			alias, second := q, q
+			alias.Access = &authz.Access{Action: "kms:CreateAlias", Resource: "arn:aws:kms:eu-west-1:" + sitOurs + ":alias/x", Account: sitOurs}
+			second.Access = new(*q.Access)
+			second.Access.Action = "kms:Encrypt"
+			return &authz.Explainer{Authorizer: a}, []authz.Question{alias, q, second}
+		}
+		x, questions := ask(w)
+		explained, err := x.ExplainCall(t.Context(), questions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(explained.Changes) == 0 {
+			continue
+		}
+		denied++
+		accesses, documents := 0, map[string]bool{}
+		for _, d := range explained.Decisions {
+			if !d.Allowed {
+				accesses++
+			}
+		}
+		if accesses > 1 {
+			several++
+		}
+		for _, c := range explained.Changes {
+			if documents[c.Layer+c.Policy] && c.Layer != "service control policy" && c.Layer != "resource control policy" {
+				t.Fatalf("seed %d: %s %s changes twice", seed, c.Layer, c.Policy)
+			}
+			if documents[c.Layer+c.Policy] = true; len(c.Edits) > 1 {
+				shared++
+			}
+		}
+		_, questions = ask(w.with(t, explained.Changes))
+		for i, q := range questions {
+			a, _ := w.with(t, explained.Changes).question(t)
+			if d, err := (&authz.Explainer{Authorizer: a}).Decide(t.Context(), q); err != nil || !d.Allowed {
+				t.Fatalf("seed %d: access %d is still denied: %+v, %v\n%s%+v", seed, i, d, err, showSituation(w, explained.Decisions[i]), explained.Changes)
+			}
+		}
+	}
+	t.Logf("%d denied, %d in several ways, %d documents changed for several reasons", denied, several, shared)
+	if denied < 3_000 || several < 2_500 || shared < 4_000 {
+		t.Error("too few cases")
+	}
+}
+
 func showSituation(w *situation, x *authz.Explanation) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%+v\nrule: %s\nhint: %s\n", *w, x.Rule, x.Hint)

@@ -195,10 +195,8 @@ func (e *evaluation) whyNoServiceControl() string {
 		return "account " + e.Caller.Account + " is in no organization"
 	case e.member.Management:
 		return "control policies do not bind the management account"
-	case e.member.Services == nil:
-		return "the organization has no service control policies enabled"
 	}
-	return "control policies do not bind service-linked roles"
+	return "the organization has no service control policies enabled"
 }
 
 func (e *evaluation) whyNoResourceControl() string {

@@ -8,28 +8,36 @@ const notShown = "not shown"
 // ownSide are the layers of the caller's account; the others are of the resource's.
 var ownSide = map[Layer]bool{ServiceControl: true, VPCEndpoint: true, IdentityBased: true, Boundary: true, SessionBased: true}
 
+// viewFrom leaves of a call's explanation what an account may know of one of its decisions.
+func (x *CallExplanation) viewFrom(account string, d *Explanation) {
+	for i := range x.Changes {
+		if c := &x.Changes[i]; c.account != account {
+			*c = Change{Layer: c.Layer, account: c.account, Hidden: true}
+		}
+	}
+	if hint := d.viewFrom(account); hint != "" {
+		x.Changes, x.Hint = nil, hint
+	}
+}
+
 // viewFrom leaves of an explanation what an account may know: its own policies, and of the other account's no more than the
-// caller's error message tells. What a caller is refused by another account's resource does not say whether it exists.
-func (x *Explanation) viewFrom(account string) {
-	hides := func(l Layer) bool { return x.hides(l, account) }
+// caller's error message tells. What a caller is refused by another account's resource does not say whether it exists. The hint
+// is about a denial that is the other account's.
+func (x *Explanation) viewFrom(account string) (hint string) {
 	for i := range x.Layers {
-		if l := &x.Layers[i]; hides(l.layer) {
+		if l := &x.Layers[i]; x.hides(l.layer, account) {
 			l.Policies, l.Hidden, l.Note = nil, true, ""
 			if l.Layer != x.Decision.Layer || x.Allowed {
 				l.Verdict = notShown
 			}
 		}
 	}
-	for i := range x.Changes {
-		if c := &x.Changes[i]; hides(c.layer) {
-			*c = Change{Layer: c.Layer, layer: c.layer, Hidden: true}
-		}
-	}
 	for i := range x.Layers {
 		if x.Layers[i].Layer == x.Decision.Layer && x.Layers[i].Hidden {
-			x.hideDecision(x.Layers[i].layer)
+			return x.hideDecision(x.Layers[i].layer)
 		}
 	}
+	return ""
 }
 
 // Hidden says that the resource is explained as if it did not exist, since the viewer is not to know whether it does.
@@ -54,7 +62,7 @@ func (x *Explanation) Hides(layer, account string) bool {
 }
 
 // hideDecision tells of a decision of the other account's what the error message tells.
-func (x *Explanation) hideDecision(l Layer) {
+func (x *Explanation) hideDecision(l Layer) (hint string) {
 	x.Decision = DecisionText{Layer: x.Decision.Layer, Explicit: x.Decision.Explicit, Statement: -1}
 	side := x.owner
 	if ownSide[l] {
@@ -68,9 +76,10 @@ func (x *Explanation) hideDecision(l Layer) {
 	default:
 		x.Rule = "No " + l.String() + " of account " + side + " allows it."
 	}
-	if !x.Allowed {
-		x.Changes, x.Hint = nil, "Account "+side+" has to allow it. Its administrators can ask for an explanation of their side."
+	if x.Allowed {
+		return ""
 	}
+	return "Account " + side + " has to allow it. Its administrators can ask for an explanation of their side."
 }
 
 // MaxExplanationBytes bounds the JSON of an explanation, unless a smaller bound is asked for.
@@ -132,6 +141,17 @@ func (x *Explanation) dropPolicies() {
 func (x *Explanation) dropDocuments() {
 	for i := range x.Changes {
 		x.Changes[i].Document = ""
+	}
+}
+
+// Bound leaves things out of a call's explanation until its JSON has at most limit bytes.
+func (x *CallExplanation) Bound(limit int) {
+	changes := &Explanation{Changes: x.Changes}
+	changes.Bound(limit / 4)
+	x.Changes = changes.Changes
+	for _, d := range x.Decisions {
+		d.Bound((limit - limit/4) / len(x.Decisions))
+		d.Truncated = d.Truncated || changes.Truncated
 	}
 }
 

@@ -70,7 +70,7 @@ func (s *Service) recallTargets(ctx context.Context, c *service.Call, r *audit.R
 	all := make([]*keyTarget, len(r.Authorized))
 	for i, d := range r.Authorized {
 		a, err := arn.Parse(d.Resource)
-		if err != nil || a.Service != "kms" || isAliasOperation(d.Action) && strings.HasPrefix(a.Resource, "alias/") {
+		if err != nil || a.Service != "kms" || policy.ActsOnAlias(d.Action) && strings.HasPrefix(a.Resource, "alias/") {
 			continue
 		}
 		if all[i], err = s.recallKey(ctx, c, d.Action, d.Resource); err != nil {
@@ -79,10 +79,6 @@ func (s *Service) recallTargets(ctx context.Context, c *service.Call, r *audit.R
 		all[i].ref.alias = requestedAlias(c, d.Action)
 	}
 	return all, nil
-}
-
-func isAliasOperation(action string) bool {
-	return action == "kms:CreateAlias" || action == "kms:UpdateAlias" || action == "kms:DeleteAlias"
 }
 
 // recallKey is resolve for a key that a record names by its ARN, in whichever Region. One of another account is not looked at
@@ -157,6 +153,9 @@ func (s *Service) recallAccess(ctx context.Context, c *service.Call, r *audit.Re
 // a key like its primary, the call's first.
 func (s *Service) recallKeyless(c *service.Call, first *keyTarget, d audit.Authorized) authz.Access {
 	x := authz.Access{Action: d.Action, Resource: d.Resource, Account: c.Caller.Account}
+	if a, err := arn.Parse(d.Resource); err == nil && arn.IsAccount(a.Account) { // an alias, which nobody else can change
+		x.Account, x.Local = a.Account, true
+	}
 	if d.Resource == "*" && d.Action != createAction && d.Action != tagAction {
 		return x
 	}
@@ -206,9 +205,30 @@ func (s *Service) KeyARN(ctx context.Context, c *service.Call, id string) (keyAR
 	return t.key.ARN(), t.key.Account, nil
 }
 
-// Suppose returns the access of an action on a key, by its ARN, or on "*", in a request that nobody has made: it has its
-// operation's defaults for parameters. open makes the constraints of grants count as met.
+// checkScope refuses actions that there are not, and resources that an action is not done to.
+func checkScope(action, resource string) error {
+	alias := strings.Contains(resource, ":alias/")
+	switch scope := policy.ScopeOf(action); {
+	case action == "kms:ReEncrypt":
+		return api.ValidationException("There is no permission kms:ReEncrypt: the operation needs kms:ReEncryptFrom and kms:ReEncryptTo.")
+	case scope == policy.NoAction:
+		return api.ValidationException("%s is not an action of KMS.", action)
+	case scope == policy.OnAccount && resource != "*":
+		return api.ValidationException("%s is not an action on a key. Its resource is *.", action)
+	case scope == policy.OnKey && resource == "*":
+		return api.ValidationException("%s is an action on a key. Its resource is a key's ARN.", action)
+	case alias && !policy.ActsOnAlias(action):
+		return api.ValidationException("%s is an action on a key, not on an alias.", action)
+	}
+	return nil
+}
+
+// Suppose returns the access of an action on a key or an alias, by its ARN, or on "*", in a request that nobody has made: it
+// has its operation's defaults for parameters. open makes the constraints of grants count as met.
 func (s *Service) Suppose(ctx context.Context, c *service.Call, action, resource string, open bool) (authz.Access, error) {
+	if err := checkScope(action, resource); err != nil {
+		return authz.Access{}, err
+	}
 	c.Operation = strings.TrimPrefix(action, "kms:")
 	switch action {
 	case reEncryptFrom, reEncryptTo:

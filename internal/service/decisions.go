@@ -7,8 +7,8 @@ import (
 	"github.com/trent-kms/trent/internal/authz"
 )
 
-// appendDecisions writes what the audit record says of how a call was decided: for each access that was decided, the
-// last being the one that was denied if any was, what it was and which policy decided it.
+// appendDecisions writes what the audit record says of how a call was decided: for each access what it was and which policy
+// decided it. After one that was denied there may be others, which were not decided any more.
 func appendDecisions(b []byte, accesses []authz.Access, decisions []authz.Decision) []byte {
 	if len(decisions) == 0 {
 		return b
@@ -30,6 +30,10 @@ func appendDecisions(b []byte, accesses []authz.Access, decisions []authz.Decisi
 			b = append(append(append(b, `,"grant":"`...), d.Grant...), '"')
 		}
 		b = append(b, '}', ',')
+	}
+	for i := len(decisions); i < len(accesses); i++ {
+		b = append(api.AppendText(append(b, `{"action":`...), accesses[i].Action), `,"resource":`...)
+		b = append(api.AppendText(b, accesses[i].Resource), `,"allowed":false,"undecided":true},`...)
 	}
 	b[len(b)-1] = ']'
 	return b
