@@ -21,6 +21,19 @@ func (p *Policy) Evaluate(r *Request) Result {
 	return result
 }
 
+// Matching returns the indexes of all statements with an effect that match a request, in order. Evaluate tells of one.
+func (p *Policy) Matching(r *Request, effect Effect) []int {
+	var all []int
+	for i := range p.statements {
+		s := &p.statements[i]
+		if !s.inert && s.effect() == effect && s.matchAction(r.Action) && s.matchPrincipal(r.Principal) != None &&
+			s.matchResource(r.Resource, r.Context) && s.matchConditions(r.Context) {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
 // has reports whether the answer would not change if a statement matched.
 func (r *Result) has(s *statement, m Match) bool {
 	if s.deny {

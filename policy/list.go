@@ -20,17 +20,22 @@ func (p *Policy) Principals(f func(kind, name string)) {
 	}
 }
 
-// Keys returns the condition keys that the document uses, in conditions and in policy variables: in lower case, sorted,
-// each once.
-func (p *Policy) Keys() []string {
-	keys := map[string]bool{}
+// EachKey calls f with every condition key that the document uses, in conditions and in policy variables, as written: one that
+// is used twice comes twice.
+func (p *Policy) EachKey(f func(key string)) {
 	for i := range p.statements {
 		s := &p.statements[i]
 		for j := range s.conditions {
-			keys[s.conditions[j].lookup] = true
+			f(s.conditions[j].key)
 		}
-		s.patterns(func(q *pattern) { q.addKeys(keys) })
+		s.patterns(func(q *pattern) { q.eachKey(f) })
 	}
+}
+
+// Keys returns the condition keys of EachKey folded, sorted, each once.
+func (p *Policy) Keys() []string {
+	keys := map[string]bool{}
+	p.EachKey(func(key string) { keys[Fold(key)] = true })
 	return slices.Sorted(maps.Keys(keys))
 }
 
@@ -61,11 +66,11 @@ func (c *condition) patterns(f func(*pattern)) {
 	}
 }
 
-// addKeys adds the variables of a pattern.
-func (p *pattern) addKeys(keys map[string]bool) {
+// eachKey calls f with the variables of a pattern.
+func (p *pattern) eachKey(f func(key string)) {
 	for i := range p.tokens {
 		if p.tokens[i].op == variable {
-			keys[p.tokens[i].text] = true
+			f(p.tokens[i].name)
 		}
 	}
 }

@@ -85,6 +85,15 @@ func (v *Violations) Size(name string, n, min, max int) {
 	}
 }
 
+// Pairs checks the number of bytes of all names and values of a map together. AWS shows no maps.
+func (v *Violations) Pairs(name string, pairs map[string]string, max int) {
+	n := 0
+	for key, value := range pairs {
+		n += len(key) + len(value)
+	}
+	v.Size(name, n, 0, max)
+}
+
 // Range checks a number.
 func (v *Violations) Range(name string, n int32, min, max int) {
 	if rule := boundsRule("value", int(n), min, max); rule != "" {

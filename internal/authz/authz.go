@@ -85,8 +85,6 @@ type Identity struct {
 	Session []Attached
 	// Tags are the tags of the principal (aws:PrincipalTag), session tags before the user's or role's own.
 	Tags []caller.Tag
-	// Linked marks a service-linked role, which control policies do not touch.
-	Linked bool
 }
 
 // Attached is a policy and where it comes from.

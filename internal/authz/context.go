@@ -151,6 +151,10 @@ func (e *evaluation) ofService(key string) (policy.Values, bool) {
 		return present(c.SourceARN)
 	case "sourceaccount":
 		return present(c.SourceAccount)
+	case "sourceorgid":
+		return organization(e.source)
+	case "sourceorgpaths":
+		return path(e.source, e.paths[2:])
 	}
 	return policy.Values{}, false
 }

@@ -1,6 +1,8 @@
 package authz_test
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -40,6 +42,8 @@ func globals() []row {
 		{"aws:PrincipalServiceNamesList", "", "", "", "", "", "", "s3.amazonaws.com", "", "", ""},
 		{"aws:SourceArn", "", "", "", "", "", "", "arn:aws:s3:::reports", "", "", ""},
 		{"aws:SourceAccount", "", "", "", "", "", "", account, "", "", ""},
+		{"aws:SourceOrgID", "", "", "", "", "", "", "o-1", "", "", ""},
+		{"aws:SourceOrgPaths", "", "", "", "", "", "", "o-1/r-1/ou-1/", "", "", ""},
 		{"aws:TokenIssueTime", "", "", "2026-03-01T11:59:00Z", "2026-03-01T11:59:00Z", "2026-03-01T11:59:00Z", "2026-03-01T11:59:00Z", "", "", "", ""},
 		{"aws:MultiFactorAuthPresent", "", "", "false", "true", "false", "false", "", "", "", ""},
 		{"aws:MultiFactorAuthAge", "", "", "", "60", "", "", "", "", "", ""},
@@ -138,18 +142,108 @@ func TestGlobalConditionKeys(t *testing.T) {
 
 // Multi-valued keys need a set operator; the others do not.
 func TestMultiValuedGlobalKeys(t *testing.T) {
-	multi := []string{"aws:CalledVia", "aws:PrincipalOrgPaths", "aws:PrincipalServiceNamesList", "aws:ResourceOrgPaths"}
 	for _, row := range globals() {
 		kinds := map[string]string{"forwarded": row.forwarded, "service": row.service, "mfa": row.mfa, "vpc": row.inVPC, "role": row.role}
 		for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 			if want := kinds[kind]; want != "" {
 				single := asked(t, kind, `"StringEquals":{"`+row.key+`":"`+want+`"}`)
-				if single == slices.Contains(multi, row.key) {
+				if single == policy.MultiValued(row.key) {
 					t.Errorf("%s of %s: single %t", row.key, kind, single)
 				}
 			}
 		}
 	}
+}
+
+// The linter's list of global keys is this one, but for those that the services answer.
+func TestVocabularyIsAnswered(t *testing.T) {
+	others := map[string]string{
+		"aws:requesttag/": "KMS, IAM and Organizations know the tags of their requests",
+		"aws:tagkeys":     "KMS, IAM and Organizations know the tags of their requests",
+	}
+	answered := map[string]bool{}
+	for _, row := range globals() {
+		key, _, tag := strings.Cut(strings.ToLower(row.key), "/")
+		if tag {
+			key += "/"
+		}
+		answered[key] = answered[key] || row != same(row.key, "")
+	}
+	for _, key := range policy.ConditionKeys() {
+		if strings.HasPrefix(key, "aws:") && answered[key] == (others[key] != "") {
+			t.Errorf("%s is answered: %t; others do: %q", key, answered[key], others[key])
+		}
+	}
+}
+
+// A service acts for a resource of an account: its organization is the one that counts, not that of the key.
+func TestSourceOrganization(t *testing.T) {
+	const (
+		inside  = "o-1"
+		outside = "777788889999" // an account in no organization
+	)
+	members := map[string]*authz.Membership{
+		account: {Organization: inside, Path: "o-1/r-1/"}, other: {Organization: "o-2", Path: "o-2/r-9/"},
+	}
+	guard := deny(`"*"`) + `,"Condition":{"StringNotEqualsIfExists":{"aws:SourceOrgID":"` + inside + `"},"Null":{"aws:SourceAccount":"false"},"Bool":{"aws:PrincipalIsAWSService":"true"}}`
+	paths := allow(`{"Service":"s3.amazonaws.com"}`) + `,"Condition":{"ForAnyValue:StringLike":{"aws:SourceOrgPaths":"o-2/*"}}`
+	service, anyone := allow(`{"Service":"s3.amazonaws.com"}`), allow(`"*"`)
+	from := func(source string) *caller.Caller {
+		c := s3()
+		c.SourceAccount = source
+		return c
+	}
+	impostor := bob()
+	impostor.SourceAccount = other
+	const refused = "denied by resource-based policy"
+	for _, tc := range []struct {
+		rule       string
+		caller     *caller.Caller
+		statements []string
+		want       string
+	}{
+		{"for a resource of the organization", from(account), []string{service, guard}, byResource},
+		{"for a resource of another one", from(other), []string{service, guard}, refused},
+		{"for a resource of none", from(outside), []string{service, guard}, refused},
+		{"for no account", from(""), []string{service, guard}, byResource},
+		{"a user is no deputy", bob(), []string{anyone, guard}, byResource},
+		{"by the path", from(other), []string{paths}, byResource},
+		{"by the wrong path", from(account), []string{paths}, noResource},
+		{"by no path", from(outside), []string{paths}, noResource},
+		{"a user cannot claim one", impostor, []string{allow(`"*"`) + `,"Condition":{"StringEquals":{"aws:SourceOrgID":"o-2"}}`}, noResource},
+	} {
+		w := &world{members: members, identity: &authz.Identity{}}
+		if got := verdict(t, w, request(tc.caller), encrypt(t, tc.statements...)); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.rule, got, tc.want)
+		}
+	}
+}
+
+// What cannot be looked up is no reason to let anybody in.
+func TestSourceOrganizationMustBeKnown(t *testing.T) {
+	c := s3()
+	c.SourceAccount = other
+	d := &unreachable{world{members: map[string]*authz.Membership{}}, other}
+	made, err := authz.New(d).Authorize(t.Context(), request(c), []authz.Access{encrypt(t, allow(`"*"`))}, nil)
+	if len(made) != 0 || !errors.Is(err, errUnreachable) {
+		t.Errorf("%v, %v", made, err)
+	}
+}
+
+var errUnreachable = errors.New("the store is away")
+
+// unreachable is a world in which nobody knows where an account is.
+type unreachable struct {
+	world
+	account string
+}
+
+// Membership implements authz.Directory.
+func (u *unreachable) Membership(ctx context.Context, account string) (*authz.Membership, error) {
+	if account == u.account {
+		return nil, errUnreachable
+	}
+	return u.world.Membership(ctx, account)
 }
 
 // A caller's request cannot claim to be more than it is: what the front ends and the directory do not say is absent, even if

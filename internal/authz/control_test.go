@@ -74,10 +74,6 @@ func TestServiceControlPoliciesAreTheCallers(t *testing.T) {
 	if got := verdict(t, w, request(bob()), abroad(t, allow(`"*"`))); got != "denied by service control policy" {
 		t.Errorf("the caller's: %s", got)
 	}
-	w.identity.Linked = true
-	if got := verdict(t, w, request(inRole()), abroad(t, allow(`"*"`))); got != byIdentity {
-		t.Errorf("a service-linked role: %s", got)
-	}
 	w = &world{identity: permitted(t, irrelevant), members: map[string]*authz.Membership{
 		account: {Services: levels(t, policy.ServiceControl, []string{allowAll})},
 	}}
@@ -107,7 +103,6 @@ func TestResourceControlPolicies(t *testing.T) {
 		{"the management account's key", bob(), [][]string{never}, func(m *authz.Membership, _ *authz.Access, _ *authz.Identity) { m.Management = true }, byResource},
 		{"a service's key", bob(), [][]string{never}, func(_ *authz.Membership, x *authz.Access, _ *authz.Identity) { x.Managed = true }, byResource},
 		{"RetireGrant", bob(), [][]string{never}, func(_ *authz.Membership, x *authz.Access, _ *authz.Identity) { x.Action = "kms:RetireGrant" }, byResource},
-		{"a service-linked role", inRole(), [][]string{never}, func(_ *authz.Membership, _ *authz.Access, id *authz.Identity) { id.Linked = true }, byResource},
 		{"what has no policy", bob(), [][]string{never}, func(_ *authz.Membership, x *authz.Access, _ *authz.Identity) { x.Policy = nil }, byIdentity},
 		{"resource control policies are off", bob(), nil, nil, byResource},
 	} {

@@ -96,10 +96,11 @@ type evaluation struct {
 	access    *Access
 	member    *Membership // of the caller's account
 	owner     *Membership // of the resource's account
+	source    *Membership // of the account for whose resource a service acts
 	principal policy.Principal
 	request   policy.Request
 	says      opinions
-	paths     [2]string // memory of Lookup: the caller's place in its organization, the resource's
+	paths     [3]string // memory of Lookup: the caller's place in its organization, the resource's, the source's
 }
 
 // opinions is what the layers say.
@@ -127,10 +128,25 @@ func (a *Authorizer) evaluation(ctx context.Context, r *Request, member *Members
 			return nil, err
 		}
 	}
+	source, err := a.source(ctx, r.Caller, x, owner)
+	if err != nil {
+		return nil, err
+	}
 	e := a.pool.Get().(*evaluation)
-	e.Request, e.access, e.member, e.owner, e.principal = r, x, member, owner, principal(r)
+	e.Request, e.access, e.member, e.owner, e.source, e.principal = r, x, member, owner, source, principal(r)
 	e.request = policy.Request{Action: x.Action, Resource: x.Resource, Principal: &e.principal, Context: e}
 	return e, nil
+}
+
+// source is the place of the account for whose resource a service acts; nil if it acts for none.
+func (a *Authorizer) source(ctx context.Context, c *caller.Caller, x *Access, owner *Membership) (*Membership, error) {
+	switch {
+	case c.Type != caller.Service || c.SourceAccount == "":
+		return nil, nil
+	case c.SourceAccount == x.Account:
+		return owner, nil
+	}
+	return a.Directory.Membership(ctx, c.SourceAccount)
 }
 
 // principal is the caller as policies see it.
@@ -221,7 +237,7 @@ func rootOf(account string) string { return "arn:aws:iam::" + account + ":root" 
 // bindsCaller says whether service control policies bind the caller. They bind an account's root user too, but neither
 // the management account, nor services, nor who comes from outside.
 func (e *evaluation) bindsCaller() bool {
-	if e.member == nil || e.member.Management || e.member.Services == nil || e.Identity != nil && e.Identity.Linked {
+	if e.member == nil || e.member.Management || e.member.Services == nil {
 		return false
 	}
 	return e.Caller.Type != caller.Service && e.Caller.Type != caller.WebIdentity
@@ -231,7 +247,7 @@ func (e *evaluation) bindsCaller() bool {
 // Guide, "Resource control policies").
 func (e *evaluation) bindsResource() bool {
 	return e.owner != nil && !e.owner.Management && e.owner.Resources != nil && e.access.Policy != nil && !e.access.Managed &&
-		e.access.Action != "kms:RetireGrant" && (e.Identity == nil || !e.Identity.Linked)
+		e.access.Action != "kms:RetireGrant"
 }
 
 // ask adds what one policy says to an opinion.
@@ -355,6 +371,10 @@ func (e *evaluation) resourceAllows(by policy.Match, statement int, own bool) De
 		return Decision{Allowed: by == policy.ByCaller || by == policy.ByEveryone, Layer: Resource, Statement: statement}
 	case !own || by == policy.ByAccount:
 		return e.delegated(statement)
+	case by == policy.ByUser && (e.Caller.Session == nil || !e.Caller.Session.Limited):
+		// What its user is given goes to a federated user as far as session policies allow it (IAM User Guide,
+		// "Permissions for GetFederationToken").
+		return lacks(SessionBased)
 	case by == policy.ByRole || by == policy.ByUser:
 		if d, limits := e.limits(); limits {
 			return d
@@ -400,9 +420,19 @@ func (e *evaluation) granted(g Grant) Decision {
 
 // Says returns what one policy says of an access, whatever the others say. It is for policies that are not in force yet.
 func Says(r *Request, x *Access, p *policy.Policy) policy.Result {
+	return p.Evaluate(seen(r, x))
+}
+
+// Matching returns the indexes of a policy's statements with an effect that match an access.
+func Matching(r *Request, x *Access, p *policy.Policy, effect policy.Effect) []int {
+	return p.Matching(seen(r, x), effect)
+}
+
+// seen is an access as one policy sees it.
+func seen(r *Request, x *Access) *policy.Request {
 	e := &evaluation{Request: r, access: x, principal: principal(r)}
 	e.request = policy.Request{Action: x.Action, Resource: x.Resource, Principal: &e.principal, Context: e}
-	return p.Evaluate(&e.request)
+	return &e.request
 }
 
 // Says is the function Says for a caller who is looked up.

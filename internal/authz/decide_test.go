@@ -211,7 +211,10 @@ func TestFederatedUsers(t *testing.T) {
 	for _, r := range []rule{
 		{"without session policies it has none of its user's permissions", guest(), all, []string{allow(aws(rootARN))}, noIdentity},
 		{"but what it is given itself", guest(), all, []string{allow(aws(guestARN))}, byResource},
-		{"and what its user is given", guest(), all, []string{allow(aws(bobARN))}, byResource},
+		{"and not what its user is given", guest(), all, []string{allow(aws(bobARN))}, noSession},
+		{"which takes session policies", whole(guest()), nil, []string{allow(aws(bobARN))}, byResource},
+		{"and their leave", limited(guest()), all, []string{allow(aws(bobARN))}, noSession},
+		{"what everybody is given it has", guest(), nil, []string{allow(`"*"`)}, byResource},
 		{"its user's denials count", guest(), []string{denyAll}, []string{allow(aws(guestARN))}, "denied by identity-based policy"},
 		{"with session policies it has what both allow", whole(guest()), all, []string{allow(aws(rootARN))}, byIdentity},
 		{"and no more than its user", whole(guest()), []string{irrelevant}, []string{allow(aws(rootARN))}, noIdentity},

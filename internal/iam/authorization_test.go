@@ -69,6 +69,9 @@ func TestOperationsAreDecidedOnTheirResources(t *testing.T) {
 		{allow("iam:*AccessKey*", root.arn("user/${aws:username}"), ""), &iamapi.ListAccessKeysRequest{}, true},
 		{allow("iam:*AccessKey*", root.arn("user/${aws:username}"), ""), &iamapi.CreateAccessKeyRequest{UserName: eve}, false},
 		{allow("iam:GetUser", root.arn("user/staff/*"), ""), &iamapi.GetUserRequest{UserName: new("nobody")}, false},
+		{allow("iam:ListVirtualMFADevices", root.arn("mfa/*"), ""), &iamapi.ListVirtualMFADevicesRequest{}, false},
+		{allow("iam:ListVirtualMFADevices", "*", ""), &iamapi.ListVirtualMFADevicesRequest{}, true},
+		{allow("iam:DeleteLoginProfile", root.arn("user/bob"), ""), &iamapi.DeleteLoginProfileRequest{UserName: eve}, false},
 		{denyAll, &iamapi.GetUserRequest{}, false},
 	} {
 		ran++
@@ -78,7 +81,7 @@ func TestOperationsAreDecidedOnTheirResources(t *testing.T) {
 			t.Errorf("%s with %s: %q %q", a.operation, tt.policy, a.code, a.message)
 		}
 	}
-	if ran < 35 {
+	if ran < 40 {
 		t.Errorf("only %d rows", ran)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/authz"
@@ -11,7 +12,7 @@ import (
 	"github.com/trent-kms/trent/policy"
 )
 
-// getContextKeysForCustomPolicy lists the condition keys that policies use, in lower case: their case does not matter.
+// getContextKeysForCustomPolicy lists the condition keys that policies use.
 func (s *Service) getContextKeysForCustomPolicy(_ context.Context, _ *service.Call, in *iamapi.GetContextKeysForCustomPolicyRequest, _ service.Own) (*iamapi.GetContextKeysForCustomPolicyResponse, error) {
 	keys, err := contextKeys(nil, in.PolicyInputList)
 	return &iamapi.GetContextKeysForCustomPolicyResponse{ContextKeyNames: keys}, err
@@ -27,12 +28,15 @@ func (s *Service) getContextKeysForPrincipalPolicy(ctx context.Context, _ *servi
 	return &iamapi.GetContextKeysForPrincipalPolicyResponse{ContextKeyNames: keys}, err
 }
 
+// contextKeys returns each key once, as it is written where it is used first: the case of keys does not matter.
 func contextKeys(attached []authz.Attached, documents []string) ([]string, error) {
-	keys := map[string]bool{}
+	written := map[string]string{} // by key in lower case
 	add := func(p *policy.Policy) {
-		for _, key := range p.Keys() {
-			keys[key] = true
-		}
+		p.EachKey(func(key string) {
+			if lower := strings.ToLower(key); written[lower] == "" {
+				written[lower] = key
+			}
+		})
 	}
 	for i := range attached {
 		add(attached[i].Policy)
@@ -44,5 +48,9 @@ func contextKeys(attached []authz.Attached, documents []string) ([]string, error
 		}
 		add(p)
 	}
-	return append([]string{}, slices.Sorted(maps.Keys(keys))...), nil
+	keys := make([]string, 0, len(written))
+	for _, lower := range slices.Sorted(maps.Keys(written)) {
+		keys = append(keys, written[lower])
+	}
+	return keys, nil
 }

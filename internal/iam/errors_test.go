@@ -83,6 +83,8 @@ func noSuch(root principal) []refusal {
 		{in: &iamapi.DeleteGroupRequest{GroupName: x}, message: group},
 		{in: &iamapi.DeleteGroupPolicyRequest{GroupName: x, PolicyName: x}, message: group},
 		{in: &iamapi.DeleteGroupPolicyRequest{GroupName: devs, PolicyName: x}, message: "The group policy with name x cannot be found."},
+		{in: &iamapi.DeleteLoginProfileRequest{UserName: x}, message: user},
+		{in: &iamapi.DeleteLoginProfileRequest{UserName: bob}, message: "Login Profile for User bob cannot be found."},
 		{in: &iamapi.DeletePolicyRequest{PolicyArn: &arn}, message: missing},
 		{in: &iamapi.DeletePolicyVersionRequest{PolicyArn: &arn, VersionId: new("v1")}, message: missing},
 		{in: &iamapi.DeletePolicyVersionRequest{PolicyArn: &p, VersionId: new("v9")}, message: version},

@@ -275,9 +275,27 @@ func TestWhatTrentDoesNotHaveIsEmpty(t *testing.T) {
 	for _, in := range []request{
 		&iamapi.ListMFADevicesRequest{UserName: bob}, &iamapi.ListSSHPublicKeysRequest{UserName: bob},
 		&iamapi.ListServiceSpecificCredentialsRequest{UserName: bob}, &iamapi.ListSigningCertificatesRequest{UserName: bob},
-		&iamapi.ListInstanceProfilesForRoleRequest{RoleName: app},
+		&iamapi.ListInstanceProfilesForRoleRequest{RoleName: app}, &iamapi.ListVirtualMFADevicesRequest{},
 	} {
 		root.must(in)
 	}
-	root.refused(&iamapi.GetLoginProfileRequest{UserName: bob}, "NoSuchEntity", "Login Profile for User bob cannot be found.")
+	for _, in := range []request{&iamapi.GetLoginProfileRequest{UserName: bob}, &iamapi.DeleteLoginProfileRequest{UserName: bob}} {
+		root.refused(in, "NoSuchEntity", "Login Profile for User bob cannot be found.")
+	}
+	for _, in := range []request{&iamapi.GetLoginProfileRequest{UserName: new("x")}, &iamapi.DeleteLoginProfileRequest{UserName: new("x")}} {
+		root.refused(in, "NoSuchEntity", "The user with name x cannot be found.")
+	}
+	for _, status := range iamapi.AssignmentStatusType("").Values() {
+		out := do[iamapi.ListVirtualMFADevicesResponse](root, &iamapi.ListVirtualMFADevicesRequest{AssignmentStatus: &status, MaxItems: new(int32(1))})
+		if len(out.VirtualMFADevices) != 0 || *out.IsTruncated || out.Marker != nil {
+			t.Errorf("%s: %+v", status, out)
+		}
+	}
+	for _, in := range []request{
+		&iamapi.ListVirtualMFADevicesRequest{AssignmentStatus: new(iamapi.AssignmentStatusType("assigned"))},
+		&iamapi.ListVirtualMFADevicesRequest{MaxItems: new(int32(0))}, &iamapi.ListVirtualMFADevicesRequest{MaxItems: new(int32(1001))},
+		&iamapi.ListVirtualMFADevicesRequest{Marker: new("x")},
+	} {
+		root.refusedAs(in, "ValidationError")
+	}
 }

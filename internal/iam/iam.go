@@ -7,6 +7,7 @@ package iam
 
 import (
 	"context"
+	"time"
 
 	"github.com/trent-kms/trent/internal/authz"
 	"github.com/trent-kms/trent/internal/clock"
@@ -24,6 +25,8 @@ type Config struct {
 	Dev bool
 	// Clock is the domain's time, by which sessions expire.
 	Clock *clock.Clock
+	// Since is when the deployment was made, and with it every account that no organization has created.
+	Since time.Time
 	// Fetch gets a document of an identity provider over HTTPS. nil: web identities are refused.
 	Fetch func(ctx context.Context, url string, thumbprints []string) ([]byte, error)
 	// Membership returns an account's place in an organization, nil when it is in none. nil: there are no organizations.

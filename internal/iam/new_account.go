@@ -36,6 +36,10 @@ func (s *Service) NewAccount(ctx context.Context, now time.Time, account, roleNa
 	ch.name(e.kind(), e.Account, e.Name, e.ID)
 	ch.entity(storedEntity{}, e)
 	ch.attach(all, permits, e)
-	ch.count(ctx, account, func(a *Account) error { a.Roles++; return nil })
+	ch.count(ctx, account, func(a *Account) error {
+		a.Roles++
+		a.Created = e.Created
+		return nil
+	})
 	return ch.txn, ch.err
 }

@@ -109,6 +109,8 @@ type Account struct {
 	Groups   int    `json:"groups,omitzero"`
 	Roles    int    `json:"roles,omitzero"`
 	Policies int    `json:"policies,omitzero"`
+	// Created is when an organization created the account; zero for one that is as old as the deployment.
+	Created time.Time `json:"created,omitzero"`
 }
 
 // reference is the record of a name: whose it is. Names differ in more than case, so that their records are kept under

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/caller"
 	"github.com/trent-kms/trent/internal/material"
+	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/internal/store"
 	"github.com/trent-kms/trent/internal/wire/sigv4"
 )
@@ -22,7 +24,7 @@ import (
 type Registered struct {
 	Version   int       `json:"v"`
 	Principal string    `json:"principal"` // s3.amazonaws.com
-	Accounts  []string  `json:"accounts"`  // for whose principals it may speak
+	Accounts  []string  `json:"accounts"`  // for whose principals and resources it may speak
 	AccessKey string    `json:"access_key"`
 	Created   time.Time `json:"created"`
 }
@@ -146,25 +148,53 @@ func (s *Service) serviceOf(ctx context.Context, k *accessKey) (caller.Caller, e
 	return caller.Caller{Type: caller.Service, ARN: principal, UserID: principal, AccessKeyID: k.id}, nil
 }
 
-// Forward returns the caller of a request that a registered service makes on behalf of a principal: whoever has the
-// credentials that the service was called with, as they are now. The service must have been trusted with the account.
-func (s *Service) Forward(ctx context.Context, by *caller.Caller, accessKeyID, sessionToken string) (caller.Caller, error) {
-	refused := api.AccessDeniedException("%s may not make requests on behalf of this principal.", by.ARN)
-	cred, err := s.Lookup(ctx, accessKeyID, sessionToken)
-	if errors.Is(err, sigv4.ErrUnknownKey) {
-		return caller.Caller{}, refused
-	}
-	if err != nil {
-		return caller.Caller{}, err
-	}
+// Forward returns the caller of a request that a registered service makes on behalf of a principal, or by itself for a
+// resource. The service must have been trusted with the account of either.
+func (s *Service) Forward(ctx context.Context, by *caller.Caller, f service.Forwarded) (caller.Caller, error) {
 	r, _, err := s.registered.Get(ctx, registeredPath(by.ARN))
 	if err != nil {
 		return caller.Caller{}, err
 	}
+	if r == nil { // it was forgotten this moment
+		r = &Registered{}
+	}
+	if f.AccessKeyID == "" {
+		return r.actFor(*by, f.SourceARN, f.SourceAccount)
+	}
+	return s.onBehalf(ctx, by, r, f)
+}
+
+// onBehalf returns whoever has the credentials that a service was called with, as they are now.
+func (s *Service) onBehalf(ctx context.Context, by *caller.Caller, r *Registered, f service.Forwarded) (caller.Caller, error) {
+	cred, err := s.Lookup(ctx, f.AccessKeyID, f.SessionToken)
+	if err != nil && !errors.Is(err, sigv4.ErrUnknownKey) {
+		return caller.Caller{}, err
+	}
 	c := cred.Caller
-	if r == nil || c.Account == "" || !slices.Contains(r.Accounts, c.Account) {
-		return caller.Caller{}, refused
+	if err != nil || !slices.Contains(r.Accounts, c.Account) {
+		return caller.Caller{}, api.AccessDeniedException("%s may not make requests on behalf of this principal.", by.ARN)
 	}
 	c.Forwarder = by.ARN
 	return c, nil
+}
+
+// actFor returns a service as the caller for a resource. Some ARNs do not tell the account, as those of buckets. What tells
+// it must tell one account, which the service is trusted with: policies go by it.
+func (r *Registered) actFor(by caller.Caller, sourceARN, sourceAccount string) (caller.Caller, error) {
+	account := sourceAccount
+	if sourceARN != "" {
+		a, err := arn.Parse(sourceARN)
+		switch {
+		case err != nil:
+			return by, api.AccessDeniedException("%s may not make requests for a resource whose ARN is malformed.", by.ARN)
+		case account != "" && a.Account != "" && a.Account != account:
+			return by, api.AccessDeniedException("%s may not make requests for a resource that is not of the account that it names.", by.ARN)
+		}
+		account = cmp.Or(account, a.Account)
+	}
+	if account != "" && !slices.Contains(r.Accounts, account) {
+		return by, api.AccessDeniedException("%s may not make requests for resources of this account.", by.ARN)
+	}
+	by.SourceARN, by.SourceAccount = sourceARN, sourceAccount
+	return by, nil
 }

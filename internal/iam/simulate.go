@@ -43,6 +43,7 @@ type simulation struct {
 	given          given
 	page           pager
 	from           int // index of the page's first pair of action and resource
+	places         map[*policy.Policy][]place
 }
 
 // Identity implements authz.Directory.

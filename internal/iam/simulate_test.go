@@ -134,6 +134,61 @@ func TestSimulationsExplain(t *testing.T) {
 	}
 }
 
+// Every statement that lets the access through, or every one that refuses it, of every policy, with its place.
+func TestSimulationsListAllStatements(t *testing.T) {
+	root := newWorld(t).root(account)
+	const allow, deny = `{"Effect":"Allow","Action":"kms:*","Resource":"*"}`, `{"Effect":"Deny","Action":"kms:Sign","Resource":"*"}`
+	other := `{"Effect":"Allow","Action":"s3:*","Resource":"*"}`
+	document := func(statements ...string) string {
+		return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",\n") + `]}`
+	}
+	one, two := document(allow, deny, allow, other, allow), document(deny+" ", "\n\n  "+allow)
+	resource := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}]}`
+	for action, want := range map[string][]string{
+		"kms:Encrypt": {"PolicyInputList.1 1:38-1:88", "PolicyInputList.1 3:1-3:51", "PolicyInputList.1 5:1-5:51", "PolicyInputList.2 4:3-4:53", "ResourcePolicy 1:38-1:104"},
+		"kms:Sign":    {"PolicyInputList.1 2:1-2:53", "PolicyInputList.2 1:38-1:90"},
+		"s3:Get":      {"PolicyInputList.1 4:1-4:50"},
+	} {
+		in := &iamapi.SimulateCustomPolicyRequest{
+			PolicyInputList: []string{one, two}, ActionNames: []string{action}, ResourceArns: []string{key}, ResourcePolicy: &resource, CallerArn: new(root.arn("user/bob")),
+		}
+		var got []string
+		for _, s := range do[iamapi.SimulateCustomPolicyResponse](root, in).EvaluationResults[0].MatchedStatements {
+			at := func(p *iamapi.Position) string {
+				return strconv.Itoa(int(*p.Line)) + ":" + strconv.Itoa(int(*p.Column))
+			}
+			got = append(got, *s.SourcePolicyId+" "+at(s.StartPosition)+"-"+at(s.EndPosition))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", action, diff)
+		}
+	}
+}
+
+// Documents of many statements, all of which match every pair, make pages short instead of answers large.
+func TestSimulationsOfManyStatementsEndEarly(t *testing.T) {
+	root := newWorld(t).root(account)
+	const statements = 2500
+	document := `{"Version":"2012-10-17","Statement":[` + strings.Repeat(`{"Effect":"Allow","Action":"*","Resource":"*"},`, statements-1) + `{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+	var actions []string
+	for i := range 9 {
+		actions = append(actions, "kms:A"+strconv.Itoa(i))
+	}
+	var sizes []int
+	for marker := (*string)(nil); len(sizes) == 0 || marker != nil; {
+		out := do[iamapi.SimulateCustomPolicyResponse](root, &iamapi.SimulateCustomPolicyRequest{PolicyInputList: []string{document}, ActionNames: actions, Marker: marker})
+		for _, r := range out.EvaluationResults {
+			if len(r.MatchedStatements) != statements {
+				t.Errorf("%s: %d statements", *r.EvalActionName, len(r.MatchedStatements))
+			}
+		}
+		sizes, marker = append(sizes, len(out.EvaluationResults)), out.Marker
+	}
+	if want := []int{4, 4, 1}; !slices.Equal(sizes, want) {
+		t.Errorf("pages of %v results, want %v", sizes, want)
+	}
+}
+
 func TestSimulatePrincipalPolicy(t *testing.T) {
 	management := false
 	w := newWorldWith(t, func(c *iam.Config) {
@@ -257,14 +312,15 @@ func TestContextKeys(t *testing.T) {
 	root := newWorld(t).root(account)
 	root.furnish()
 	document := allow("kms:*", "arn:aws:kms:*:*:key/${aws:PrincipalTag/Key}", `{"StringEquals":{"kms:ViaService":"x"},"Bool":{"aws:SecureTransport":"true"}}`)
-	custom := do[iamapi.GetContextKeysForCustomPolicyResponse](root, &iamapi.GetContextKeysForCustomPolicyRequest{PolicyInputList: []string{document, allowAll}}).ContextKeyNames
-	if want := []string{"aws:principaltag/key", "aws:securetransport", "kms:viaservice"}; !slices.Equal(custom, want) {
+	shouted := allow("kms:*", "*", `{"StringEquals":{"KMS:VIASERVICE":"x"}}`)
+	custom := do[iamapi.GetContextKeysForCustomPolicyResponse](root, &iamapi.GetContextKeysForCustomPolicyRequest{PolicyInputList: []string{document, allowAll, shouted}}).ContextKeyNames
+	if want := []string{"aws:PrincipalTag/Key", "aws:SecureTransport", "kms:ViaService"}; !slices.Equal(custom, want) {
 		t.Errorf("got %v, want %v", custom, want)
 	}
 	root.putUserPolicy("bob", "p", allow("*", "*", `{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}`))
 	source := root.arn("user/bob")
 	of := do[iamapi.GetContextKeysForPrincipalPolicyResponse](root, &iamapi.GetContextKeysForPrincipalPolicyRequest{PolicySourceArn: &source, PolicyInputList: []string{document}}).ContextKeyNames
-	if want := []string{"aws:principaltag/key", "aws:securetransport", "aws:sourceip", "kms:viaservice"}; !slices.Equal(of, want) {
+	if want := []string{"aws:PrincipalTag/Key", "aws:SecureTransport", "aws:SourceIp", "kms:ViaService"}; !slices.Equal(of, want) {
 		t.Errorf("got %v, want %v", of, want)
 	}
 }

@@ -26,12 +26,16 @@ func (s *Service) simulatePrincipalPolicy(ctx context.Context, c *service.Call, 
 	return &iamapi.SimulatePrincipalPolicyResponse{EvaluationResults: results, IsTruncated: truncated, Marker: marker}, err
 }
 
+// maxMatched is how many statements end a page early: documents can have many thousands, and all may match every pair.
+const maxMatched = 10_000
+
 // run decides the pairs of actions and resources of the page, the resources of each action one after the other.
 func (x *simulation) run(ctx context.Context, c *service.Call) (results []iamapi.EvaluationResult, truncated *bool, marker *string, err error) {
 	results = []iamapi.EvaluationResult{}
 	r := x.request(c)
 	authorizer := authz.New(x)
-	for i := x.from; i < x.end(); i++ {
+	end, matched := x.end(), 0
+	for i := x.from; i < end; i++ {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, nil, err
 		}
@@ -40,8 +44,11 @@ func (x *simulation) run(ctx context.Context, c *service.Call) (results []iamapi
 			return nil, nil, nil, err
 		}
 		results = append(results, result)
+		if matched += len(result.MatchedStatements); matched >= maxMatched {
+			end = i + 1
+		}
 	}
-	truncated, marker = x.page.next(strconv.Itoa(x.end()), x.end() < len(x.actions)*len(x.resources))
+	truncated, marker = x.page.next(strconv.Itoa(end), end < len(x.actions)*len(x.resources))
 	return results, truncated, marker, nil
 }
 
@@ -124,18 +131,16 @@ func (x *simulation) accessTo(action, resource string) authz.Access {
 	return access
 }
 
-// matched lists the statements that deny, or, when none does, those that allow: of each policy the first.
+// matched lists the statements of all policies that deny, or, when none does, those that allow.
 func (x *simulation) matched(r *authz.Request, access *authz.Access, explicit bool) []iamapi.Statement {
-	found := []iamapi.Statement{}
+	found, effect := []iamapi.Statement{}, policy.Allow
+	if explicit {
+		effect = policy.Deny
+	}
 	add := func(p *policy.Policy, id string, source iamapi.PolicySourceType) {
-		says := authz.Says(r, access, p)
-		n, ok := says.Denied()
-		if !explicit {
-			n, _, ok = says.Allowed()
-		}
-		if ok {
-			start, end := place(p, n)
-			found = append(found, iamapi.Statement{SourcePolicyId: &id, SourcePolicyType: &source, StartPosition: &start, EndPosition: &end})
+		for _, n := range authz.Matching(r, access, p, effect) {
+			at := &x.placesOf(p)[n]
+			found = append(found, iamapi.Statement{SourcePolicyId: &id, SourcePolicyType: &source, StartPosition: &at.start, EndPosition: &at.end})
 		}
 	}
 	for i := range x.identity.Policies {
@@ -146,20 +151,4 @@ func (x *simulation) matched(r *authz.Request, access *authz.Access, explicit bo
 		add(access.Policy, "ResourcePolicy", iamapi.PolicySourceTypeResource)
 	}
 	return found
-}
-
-// place returns where a statement of a document begins and ends: lines and columns from 1.
-func place(p *policy.Policy, statement int) (start, end iamapi.Position) {
-	document, from, to := p.Text(), 0, 0
-	for i := range statement + 1 { // statements with the same text are told apart by their order
-		from = to + strings.Index(document[to:], p.Statement(i))
-		to = from + len(p.Statement(i))
-	}
-	return position(document, from), position(document, to)
-}
-
-func position(document string, offset int) iamapi.Position {
-	before := document[:offset]
-	line := strings.Count(before, "\n")
-	return iamapi.Position{Line: new(int32(line + 1)), Column: new(int32(offset - strings.LastIndexByte(before, '\n')))}
 }

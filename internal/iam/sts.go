@@ -34,12 +34,12 @@ func (s *Service) STS() []service.Operation {
 	return []service.Operation{
 		service.Define(service.Row[stsapi.AssumeRoleRequest, stsapi.AssumeRoleResponse, *roleTarget]{
 			Name: "AssumeRole", ReadOnly: true, LogAnswer: logAnswer[stsapi.AssumeRoleResponse, *roleTarget],
-			Resolve: s.resolveAssumeRole, Check: checkRoleSession, Handle: s.assumeRole,
+			Resolve: s.resolveAssumeRole, Check: s.checkRoleSession, Handle: s.assumeRole,
 		}),
 		service.Define(service.Row[stsapi.AssumeRoleWithWebIdentityRequest, stsapi.AssumeRoleWithWebIdentityResponse, *webIdentityTarget]{
 			Name: "AssumeRoleWithWebIdentity", ReadOnly: true, Unsigned: true,
 			LogAnswer: logAnswer[stsapi.AssumeRoleWithWebIdentityResponse, *webIdentityTarget],
-			Resolve:   s.resolveWebIdentity, Check: checkWebIdentitySession, Handle: s.assumeRoleWithWebIdentity,
+			Resolve:   s.resolveWebIdentity, Check: s.checkWebIdentitySession, Handle: s.assumeRoleWithWebIdentity,
 		}),
 		service.Define(service.Row[stsapi.GetAccessKeyInfoRequest, stsapi.GetAccessKeyInfoResponse, service.Own]{
 			Name: "GetAccessKeyInfo", ReadOnly: true, Resolve: resolveAccessKeyInfo, Handle: s.getAccessKeyInfo,
@@ -49,7 +49,7 @@ func (s *Service) STS() []service.Operation {
 		}),
 		service.Define(service.Row[stsapi.GetFederationTokenRequest, stsapi.GetFederationTokenResponse, *federationTarget]{
 			Name: "GetFederationToken", ReadOnly: true, LogAnswer: logAnswer[stsapi.GetFederationTokenResponse, *federationTarget],
-			Resolve: s.resolveFederationToken, Handle: s.getFederationToken,
+			Resolve: s.resolveFederationToken, Check: s.checkFederation, Handle: s.getFederationToken,
 		}),
 		service.Define(service.Row[stsapi.GetSessionTokenRequest, stsapi.GetSessionTokenResponse, whoAmI]{
 			Name: "GetSessionToken", ReadOnly: true, LogAnswer: logAnswer[stsapi.GetSessionTokenResponse, whoAmI],

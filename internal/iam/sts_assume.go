@@ -127,19 +127,21 @@ func (t *roleTarget) sourceIdentity(c *service.Call, asked string) (string, erro
 		"the source identity of the calling session cannot be changed", c.Caller.ARN, t.arn)
 }
 
-// checkRoleSession refuses a session that is too long, for the role or for a caller with temporary credentials.
-func checkRoleSession(_ context.Context, c *service.Call, in *stsapi.AssumeRoleRequest, t *roleTarget) error {
+// checkRoleSession refuses a session that is too long, for the role or for a caller with temporary credentials, and one
+// with policies that do not exist.
+func (s *Service) checkRoleSession(ctx context.Context, c *service.Call, _ *stsapi.AssumeRoleRequest, t *roleTarget) error {
 	if c.Caller.Session != nil && t.seconds > chainedSeconds {
 		return api.ValidationException("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
 	}
-	return t.checkDuration()
+	return s.checkSession(ctx, t)
 }
 
-func (t *roleTarget) checkDuration() error {
+// checkSession is what all sessions of roles must be.
+func (s *Service) checkSession(ctx context.Context, t *roleTarget) error {
 	if t.seconds > max(t.role.MaxSession, defaultRoleSeconds) {
 		return api.ValidationException("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
-	return nil
+	return s.policiesExist(ctx, &t.session)
 }
 
 func (s *Service) assumeRole(ctx context.Context, c *service.Call, _ *stsapi.AssumeRoleRequest, t *roleTarget) (*stsapi.AssumeRoleResponse, error) {

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"context"
 	"slices"
 
 	"github.com/trent-kms/trent/internal/api"
@@ -35,8 +36,22 @@ func (x *session) limit(document *string, arns []stsapi.PolicyDescriptorType) (*
 	return x.packedSize()
 }
 
-// checkSessionPolicy refuses what cannot be the ARN of a managed policy that the account can use. One that does not exist
-// (any more) allows nothing.
+// policiesExist refuses managed policies that do not exist, once the caller may have the session: nobody else is told. One
+// that is deleted later allows nothing. AWS's code for it is not known; this is the one of its model for wrong policies.
+func (s *Service) policiesExist(ctx context.Context, x *session) error {
+	for _, policyARN := range x.PolicyARNs {
+		m, err := s.policyByARN(ctx, policyARN)
+		if err != nil {
+			return err
+		}
+		if m.Managed == nil {
+			return stsapi.MalformedPolicyDocumentException("Policy %s does not exist or is not attachable.", policyARN)
+		}
+	}
+	return nil
+}
+
+// checkSessionPolicy refuses what cannot be the ARN of a managed policy that the account can use.
 func checkSessionPolicy(account, policyARN string) error {
 	owner, _, _, ok := parsePolicyARN(policyARN)
 	if !ok || owner != awsAccount && owner != account {

@@ -27,7 +27,6 @@ func TestSessionPoliciesLimit(t *testing.T) {
 	may(alice.assume(dev, "PolicyArns.member.1.arn", managed).as(w), "GetUser")
 	may(alice.assume(dev, "PolicyArns.member.1.arn", managed, "Policy", allowing("*", "iam:GetRole")).as(w), "GetUser", "GetRole")
 	may(alice.assume(dev, "PolicyArns.member.1.arn", "arn:aws:iam::aws:policy/AdministratorAccess").as(w), "GetUser", "GetRole")
-	may(alice.assume(dev, "PolicyArns.member.1.arn", "arn:aws:iam::"+home+":policy/missing").as(w))
 	limited := alice.assume(dev, "PolicyArns.member.1.arn", managed).as(w)
 	root.must("DeletePolicy", "PolicyArn", managed)
 	may(limited) // one that was deleted since allows nothing
@@ -47,8 +46,54 @@ func TestWrongSessionPolicies(t *testing.T) {
 		eleven = append(eleven, fmt.Sprintf("PolicyArns.member.%d.arn", i+1), fmt.Sprintf("arn:aws:iam::%s:policy/p%d", home, i))
 	}
 	alice.assume(dev, eleven...).fails("ValidationError", "policyArns")
+	for i := range 10 {
+		w.rootOf(home).must("CreatePolicy", "PolicyName", fmt.Sprint("p", i), "PolicyDocument", everything)
+	}
 	if a := alice.assume(dev, eleven[:20]...); a.status != 200 {
 		t.Errorf("ten: %s", a.body)
+	}
+}
+
+// A managed policy that there is not is a mistake, and is told as one to whoever may have the session; nobody else learns
+// which policies there are.
+func TestSessionPoliciesMustExist(t *testing.T) {
+	w, i, role := app(t)
+	alice, eve := w.alice(), w.user(home, "eve", "")
+	dev := w.role(home, "dev", trusting(arnOfUser(home, "alice")))
+	managed := w.rootOf(home).must("CreatePolicy", "PolicyName", "p", "Path", "/teams/", "PolicyDocument", everything).get("Arn")
+	ask := map[string]func(who stsUser, policyARN string) stsAnswer{
+		"AssumeRole": func(who stsUser, policyARN string) stsAnswer {
+			return who.assume(dev, "PolicyArns.member.1.arn", policyARN)
+		},
+		"GetFederationToken": func(who stsUser, policyARN string) stsAnswer {
+			return who.do("GetFederationToken", "Name", "bob", "PolicyArns.member.1.arn", policyARN)
+		},
+	}
+	const admin = "arn:aws:iam::aws:policy/AdministratorAccess"
+	tried := 0
+	for name, there := range map[string]bool{
+		managed: true, admin: true, "arn:aws:iam::" + home + ":policy/missing": false, "arn:aws:iam::" + home + ":policy/p": false,
+		"arn:aws:iam::aws:policy/NoSuchAccess": false,
+	} {
+		for operation, ask := range ask {
+			tried++
+			ask(eve, name).fails("AccessDenied", "eve is not authorized")
+			a := ask(alice, name)
+			if there && a.status != 200 {
+				t.Errorf("%s with %s: %s", operation, name, a.body)
+			} else if !there {
+				a.fails("MalformedPolicyDocument", "Policy "+name+" does not exist or is not attachable.")
+			}
+		}
+		a := w.web(role, i.token(i.with(nil)), "PolicyArns.member.1.arn", name)
+		if there && a.status != 200 {
+			t.Errorf("web identity with %s: %s", name, a.body)
+		} else if !there {
+			a.fails("MalformedPolicyDocument", name)
+		}
+	}
+	if tried != 10 {
+		t.Errorf("%d requests", tried)
 	}
 }
 

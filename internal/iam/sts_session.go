@@ -131,6 +131,10 @@ func (s *Service) resolveFederationToken(_ context.Context, c *service.Call, in 
 	return t, err
 }
 
+func (s *Service) checkFederation(ctx context.Context, _ *service.Call, _ *stsapi.GetFederationTokenRequest, t *federationTarget) error {
+	return s.policiesExist(ctx, &t.session)
+}
+
 func (s *Service) getFederationToken(ctx context.Context, c *service.Call, in *stsapi.GetFederationTokenRequest, t *federationTarget) (*stsapi.GetFederationTokenResponse, error) {
 	keys, err := s.issue(ctx, t.session, c.Now, userSeconds(&c.Caller, in.DurationSeconds))
 	if err != nil {

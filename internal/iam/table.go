@@ -238,11 +238,15 @@ func (s *Service) simulations() []service.Operation {
 // absentOperations are about what Trent does not have.
 func (s *Service) absentOperations() []service.Operation {
 	return []service.Operation{
+		do[iamapi.DeleteLoginProfileResponse](s, "DeleteLoginProfile", aUser, func(in *iamapi.DeleteLoginProfileRequest) asked {
+			return asked{name: in.UserName}
+		}, deleteLoginProfile),
 		on(s, "GetLoginProfile", reads, aUser, func(in *iamapi.GetLoginProfileRequest) asked { return asked{name: in.UserName} }, s.getLoginProfile),
 		on(s, "ListInstanceProfilesForRole", reads, aRole, func(in *iamapi.ListInstanceProfilesForRoleRequest) asked { return asked{name: in.RoleName} }, s.listInstanceProfilesForRole),
 		on(s, "ListMFADevices", reads, aUser, func(in *iamapi.ListMFADevicesRequest) asked { return asked{name: in.UserName} }, s.listMFADevices),
 		on(s, "ListSSHPublicKeys", reads, aUser, func(in *iamapi.ListSSHPublicKeysRequest) asked { return asked{name: in.UserName} }, s.listSSHPublicKeys),
 		on(s, "ListServiceSpecificCredentials", reads, aUser, func(in *iamapi.ListServiceSpecificCredentialsRequest) asked { return asked{name: in.UserName} }, s.listServiceSpecificCredentials),
 		on(s, "ListSigningCertificates", reads, aUser, func(in *iamapi.ListSigningCertificatesRequest) asked { return asked{name: in.UserName} }, s.listSigningCertificates),
+		all("ListVirtualMFADevices", reads, listVirtualMFADevices),
 	}
 }

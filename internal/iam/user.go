@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"time"
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/caller"
@@ -25,14 +24,21 @@ func (s *Service) createUser(ctx context.Context, c *service.Call, _ *iamapi.Cre
 	return &iamapi.CreateUserResponse{User: e.shownUser()}, s.create(ctx, e)
 }
 
-// getUser shows a user. Without a name it is the caller, which may be an account's root user; since when that exists is not
-// known.
-func (s *Service) getUser(_ context.Context, _ *service.Call, _ *iamapi.GetUserRequest, t *target) (*iamapi.GetUserResponse, error) {
-	if t.root {
-		root := caller.RootOf(t.account, "")
-		return &iamapi.GetUserResponse{User: &iamapi.User{UserId: &root.UserID, Arn: &root.ARN, CreateDate: new(time.Unix(0, 0))}}, nil
+// getUser shows a user. Without a name it is the caller, which may be an account's root user, as old as the account.
+func (s *Service) getUser(ctx context.Context, _ *service.Call, _ *iamapi.GetUserRequest, t *target) (*iamapi.GetUserResponse, error) {
+	if !t.root {
+		return &iamapi.GetUserResponse{User: t.entity.shownUser()}, nil
 	}
-	return &iamapi.GetUserResponse{User: t.entity.shownUser()}, nil
+	a, err := s.accountRecord(ctx, t.account)
+	if err != nil {
+		return nil, err
+	}
+	created := a.Created
+	if created.IsZero() {
+		created = s.Since
+	}
+	root := caller.RootOf(t.account, "")
+	return &iamapi.GetUserResponse{User: &iamapi.User{UserId: &root.UserID, Arn: &root.ARN, CreateDate: &created}}, nil
 }
 
 func (s *Service) updateUser(ctx context.Context, _ *service.Call, in *iamapi.UpdateUserRequest, t *target) (*iamapi.UpdateUserResponse, error) {

@@ -2,8 +2,10 @@ package iam_test
 
 import (
 	"testing"
+	"time"
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
+	"github.com/trent-kms/trent/internal/iam"
 )
 
 func TestUserLifecycle(t *testing.T) {
@@ -40,4 +42,29 @@ func TestUserLifecycle(t *testing.T) {
 	root.must(&iamapi.DeleteAccessKeyRequest{UserName: new("robert"), AccessKeyId: &bob.credential.AccessKeyID})
 	root.must(&iamapi.DeleteUserRequest{UserName: new("robert")})
 	root.refused(&iamapi.GetUserRequest{UserName: new("robert")}, "NoSuchEntity", "The user with name robert cannot be found.")
+}
+
+// A root user is as old as its account: as the deployment, or as an organization has made it.
+func TestRootUserIsAsOldAsItsAccount(t *testing.T) {
+	since := time.Date(2026, 3, 1, 10, 20, 30, 0, time.UTC)
+	w := newWorldWith(t, func(c *iam.Config) { c.Since = since })
+	made := since.Add(48 * time.Hour)
+	txn, err := w.iam.NewAccount(t.Context(), made, other, "OrganizationAccountAccessRole", account)
+	if err == nil {
+		_, err = w.store.Commit(t.Context(), txn)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]time.Time{account: since, other: made} {
+		root := w.root(id)
+		for range 2 { // with and without more in the account's record
+			u := do[iamapi.GetUserResponse](root, &iamapi.GetUserRequest{}).User
+			if !u.CreateDate.Equal(want) || *u.UserId != id || *u.Arn != root.arn("root") || u.UserName != nil {
+				t.Errorf("%s: %s, %s, %s", id, u.CreateDate, *u.UserId, *u.Arn)
+			}
+			root.createUser("bob" + id)
+			root.must(&iamapi.DeleteUserRequest{UserName: new("bob" + id)})
+		}
+	}
 }

@@ -117,8 +117,8 @@ func (t *identityToken) carries() (sessionTagging, string, error) {
 // anyRole stands where a request must name a role.
 const anyRole = "arn:aws:iam::000000000000:role/any"
 
-func checkWebIdentitySession(_ context.Context, _ *service.Call, _ *stsapi.AssumeRoleWithWebIdentityRequest, t *webIdentityTarget) error {
-	return t.checkDuration()
+func (s *Service) checkWebIdentitySession(ctx context.Context, _ *service.Call, _ *stsapi.AssumeRoleWithWebIdentityRequest, t *webIdentityTarget) error {
+	return s.checkSession(ctx, t.roleTarget)
 }
 
 func (s *Service) assumeRoleWithWebIdentity(ctx context.Context, c *service.Call, _ *stsapi.AssumeRoleWithWebIdentityRequest, t *webIdentityTarget) (*stsapi.AssumeRoleWithWebIdentityResponse, error) {

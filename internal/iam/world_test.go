@@ -185,7 +185,28 @@ func (p principal) send(in request) answer {
 		a.code, a.message = e.child("Code").text, e.child("Message").text
 	}
 	p.hold(a, name)
+	p.holdRecord(a, rec.Header().Get("X-Amzn-Requestid"))
 	return a
+}
+
+// holdRecord tests that a call's audit record has the error that the caller got. Where nobody could be let in there is none.
+func (w *world) holdRecord(a answer, requestID string) {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, event := range slices.Backward(w.events) {
+		if !strings.Contains(event, requestID) {
+			continue
+		}
+		var e struct{ ErrorCode, ErrorMessage string }
+		if err := json.Unmarshal([]byte(event), &e); err != nil || e.ErrorCode != a.code || e.ErrorMessage != a.message {
+			w.t.Errorf("%s answered %q %q, its record says %q %q", a.operation, a.code, a.message, e.ErrorCode, e.ErrorMessage)
+		}
+		return
+	}
+	if a.code != "InvalidClientTokenId" && a.code != "SignatureDoesNotMatch" && a.status < 500 {
+		w.t.Errorf("%s: %s has no record", a.operation, a.code)
+	}
 }
 
 // hold tests that an error is one that the operation may answer.

@@ -81,7 +81,7 @@ func sameARN(u, as user) user {
 func TestServicePrincipal(t *testing.T) {
 	w := newWorld(t)
 	u := w.as(alice)
-	s3, sqs := w.registered("s3.amazonaws.com", alice), w.registered("sqs.amazonaws.com", alice)
+	s3, sqs := w.registered("s3.amazonaws.com", alice, bob), w.registered("sqs.amazonaws.com", alice)
 	const bucket, other = "arn:aws:s3:::bucket", "arn:aws:s3:::other"
 	service := `{"Service":"s3.amazonaws.com"}`
 	is := func(key, value string) string { return conditionJSON(condition{"StringEquals", key, []string{value}}) }
@@ -118,6 +118,10 @@ func TestServicePrincipal(t *testing.T) {
 	if cells != 64 {
 		t.Errorf("%d cells", cells)
 	}
+	// What a service is not registered for it may not say, whatever policies allow.
+	open := u.createClosed(rule("Allow", `"*"`, "*", "", "kms:Encrypt"))
+	sqs.must(encrypts(u.keyARN(open)))
+	sqs.acting(bucket, bob).refused(encrypts(u.keyARN(open)), "AccessDeniedException", "sqs.amazonaws.com may not make requests for resources of this account.")
 	// A service belongs to no account: it has no keys, and none of its own.
 	s3.refused(encrypts("alias/aws/s3"), "NotFoundException", "Invalid keyId 'alias/aws/s3'")
 	s3.refused(&kmsapi.CreateKeyRequest{}, "AccessDeniedException",

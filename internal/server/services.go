@@ -96,7 +96,7 @@ func (s *Server) openIdentities(ctx context.Context, v *services, h *hsm.HSM, no
 		return err
 	}
 	v.identities = iam.New(iam.Config{
-		Store: v.store, HSM: h, Dev: c.Dev, Clock: now, Fetch: fetch.New(c.Dev).Get, Membership: v.organizations.Membership,
+		Store: v.store, HSM: h, Dev: c.Dev, Clock: now, Since: s.deployment.Created, Fetch: fetch.New(c.Dev).Get, Membership: v.organizations.Membership,
 		AccountExists: func(ctx context.Context, account string) (bool, error) {
 			exists, _, err := v.organizations.AccountExists(ctx, account)
 			return exists, err

@@ -44,15 +44,21 @@ type Config struct {
 	Verifier *sigv4.Verifier
 	// Authorizer decides every call.
 	Authorizer *authz.Authorizer
-	// Forward returns the principal with these credentials as the caller of a request that a registered service makes on its
-	// behalf.
-	Forward func(ctx context.Context, by *caller.Caller, accessKeyID, sessionToken string) (caller.Caller, error)
+	// Forward returns who the caller of a registered service's request is, or refuses what the service says of it.
+	Forward func(ctx context.Context, by *caller.Caller, f Forwarded) (caller.Caller, error)
 	// Regions are the Regions served; nil serves any.
 	Regions []string
 	Clock   *clock.Clock
 	// Audit writes one record and returns when it is as durable as this server promises. It does not keep the event.
 	Audit func(context.Context, *audit.Event) error
 	Log   *slog.Logger
+}
+
+// Forwarded is what a registered service says of a request: whose it is, or for which resource the service makes it by
+// itself. What is not said is empty.
+type Forwarded struct {
+	AccessKeyID, SessionToken string // the credentials that the service was called with
+	SourceARN, SourceAccount  string // the resource, and whose it is
 }
 
 // Pipeline answers requests. Safe for concurrent use.
@@ -171,11 +177,11 @@ func (p *Pipeline) run(r *http.Request, x *exchange, requestID string, protocol 
 	}
 	if call.Caller.Type == caller.Service {
 		if call.Caller, err = p.forward(r, svc, call.Caller); err != nil {
-			return p.record(r.Context(), call, nil, err)
+			return p.record(r.Context(), svc.Protocol, call, nil, err)
 		}
 	}
 	out, err = serve(r.Context(), op, call, req.Decode)
-	return p.record(r.Context(), call, out, err)
+	return p.record(r.Context(), svc.Protocol, call, out, err)
 }
 
 // authenticate finds out who is asking.
@@ -203,20 +209,23 @@ const (
 )
 
 // forward returns who a registered service asks for: itself, perhaps for a resource, or a principal that has asked it. A
-// service that may not speak for the principal stays itself.
+// service that may not say so stays itself.
 func (p *Pipeline) forward(r *http.Request, svc *entry, service caller.Caller) (caller.Caller, error) {
-	if id := r.Header.Get(onBehalfOf); id != "" {
-		if !svc.Forwarded {
-			return service, api.AccessDeniedException("%s may not make requests to %s on behalf of others.", service.ARN, svc.Name)
-		}
-		c, err := p.Forward(r.Context(), &service, id, r.Header.Get(onBehalfToken))
-		if err != nil {
-			return service, err
-		}
-		return c, nil
+	f := Forwarded{
+		AccessKeyID: r.Header.Get(onBehalfOf), SessionToken: r.Header.Get(onBehalfToken),
+		SourceARN: r.Header.Get(sourceARN), SourceAccount: r.Header.Get(sourceAccount),
 	}
-	service.SourceARN, service.SourceAccount = r.Header.Get(sourceARN), r.Header.Get(sourceAccount)
-	return service, nil
+	switch {
+	case f.AccessKeyID == "" && f.SourceARN == "" && f.SourceAccount == "":
+		return service, nil
+	case f.AccessKeyID != "" && !svc.Forwarded:
+		return service, api.AccessDeniedException("%s may not make requests to %s on behalf of others.", service.ARN, svc.Name)
+	}
+	c, err := p.Forward(r.Context(), &service, f)
+	if err != nil {
+		return service, err
+	}
+	return c, nil
 }
 
 // endpointKey is where a connection's context has the endpoint that it came through.
@@ -318,13 +327,13 @@ func (p *Pipeline) resume(ctx context.Context, c *Call) error {
 	return nil
 }
 
-// record writes the audit record of a call that has ended one way or the other.
-func (p *Pipeline) record(ctx context.Context, c *Call, out api.Output, err error) (api.Output, error) {
+// record writes the audit record of a call that has ended one way or the other. An error has the code that the caller gets.
+func (p *Pipeline) record(ctx context.Context, protocol wire.Protocol, c *Call, out api.Output, err error) (api.Output, error) {
 	// Of an unsigned request it is known only now who has made it; a service's own resource may be in any account.
 	c.Event.Caller, c.Event.Account = c.Caller, orElse(c.Caller.Account, c.Event.Account)
 	if err != nil {
 		e := api.From(err)
-		c.Event.ErrorCode, c.Event.ErrorMessage = e.Code, e.Message
+		c.Event.ErrorCode, c.Event.ErrorMessage = protocol.Code(e), e.Message
 		c.Event.ResponseElements = nil
 	}
 	if c.Caller.Type == caller.WebIdentity && c.Caller.UserID == "" && err != nil {

@@ -328,21 +328,13 @@ func TestRefusedForwardingIsRecorded(t *testing.T) {
 		p.Services[0].Forwarded = forwarded
 		p = service.New(p.Config)
 		refusal := api.AccessDeniedException("not for you")
-		p.Forward = func(_ context.Context, by *caller.Caller, id, token string) (caller.Caller, error) {
-			if by.ARN != "s3.amazonaws.com" || id != "AKIA" || token != "token" {
-				t.Errorf("asked for %s %s %s", by.ARN, id, token)
+		p.Forward = func(_ context.Context, by *caller.Caller, f service.Forwarded) (caller.Caller, error) {
+			if by.ARN != "s3.amazonaws.com" || f != (service.Forwarded{AccessKeyID: "AKIA", SessionToken: "token"}) {
+				t.Errorf("asked for %s %+v", by.ARN, f)
 			}
 			return caller.Caller{}, refusal
 		}
-		verifier, err := sigv4.New(sigv4.Config{Lookup: func(context.Context, string, string) (sigv4.Credential, error) {
-			c := credential
-			c.Caller = caller.Caller{Type: caller.Service, ARN: "s3.amazonaws.com"}
-			return c, nil
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Verifier = verifier
+		p.Verifier = ofService(t)
 		status, code, _ := b.ask(t, p, func(r *http.Request) {
 			r.Header.Set("X-Amz-Trent-On-Behalf-Of", "AKIA")
 			r.Header.Set("X-Amz-Trent-On-Behalf-Of-Token", "token")
@@ -353,6 +345,62 @@ func TestRefusedForwardingIsRecorded(t *testing.T) {
 		}
 		if len(b.events) != 1 || b.events[0].ErrorCode != code || b.events[0].Caller.ARN != "s3.amazonaws.com" || b.events[0].Name != "DescribeKey" {
 			t.Errorf("recorded %+v", b.events)
+		}
+	}
+}
+
+// ofService verifies requests as those of a registered service.
+func ofService(t *testing.T) *sigv4.Verifier {
+	t.Helper()
+	verifier, err := sigv4.New(sigv4.Config{Lookup: func(context.Context, string, string) (sigv4.Credential, error) {
+		c := credential
+		c.Caller = caller.Caller{Type: caller.Service, ARN: "s3.amazonaws.com"}
+		return c, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verifier
+}
+
+// What a service says of the resource that it acts for counts only if it may say so.
+func TestSourceOfAServiceIsChecked(t *testing.T) {
+	const bucket = "arn:aws:s3:::bucket"
+	for _, tt := range []struct {
+		name    string
+		headers map[string]string
+		asked   service.Forwarded // the zero value: nothing is asked
+		refusal error
+	}{
+		{"itself", nil, service.Forwarded{}, nil},
+		{"a resource", map[string]string{"X-Amz-Source-Arn": bucket}, service.Forwarded{SourceARN: bucket}, nil},
+		{"an account", map[string]string{"X-Amz-Source-Account": account}, service.Forwarded{SourceAccount: account}, nil},
+		{"refused", map[string]string{"X-Amz-Source-Arn": bucket}, service.Forwarded{SourceARN: bucket}, api.AccessDeniedException("not for you")},
+	} {
+		b := newBench()
+		p := b.pipeline(t)
+		p.Verifier = ofService(t)
+		var asked service.Forwarded
+		p.Forward = func(_ context.Context, by *caller.Caller, f service.Forwarded) (caller.Caller, error) {
+			asked = f
+			c := *by
+			c.SourceARN, c.SourceAccount = f.SourceARN, f.SourceAccount
+			return c, tt.refusal
+		}
+		_, code, message := b.ask(t, p, func(r *http.Request) {
+			for name, value := range tt.headers {
+				r.Header.Set(name, value)
+			}
+			sign(t, r, "us-east-1", "kms")
+		})
+		// No policy lets a service in here, so one that may say what it says is refused later.
+		if code != "AccessDeniedException" || (message == "not for you") != (tt.refusal != nil) {
+			t.Errorf("%s: got %s %s", tt.name, code, message)
+		}
+		e := &b.events[0]
+		said := service.Forwarded{SourceARN: e.Caller.SourceARN, SourceAccount: e.Caller.SourceAccount}
+		if asked != tt.asked || tt.refusal == nil && said != tt.asked || tt.refusal != nil && said != (service.Forwarded{}) {
+			t.Errorf("%s: asked for %+v, recorded %+v", tt.name, asked, said)
 		}
 	}
 }

@@ -53,11 +53,7 @@ const maxPooledBytes = 16 << 10
 
 // Fail sends {"__type": code, "message": text}; without a text only the code, as AWS does.
 func (j JSON) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
-	code := e.Code
-	if code == "KMSInternalException" && j.Internal != "" {
-		code = j.Internal
-	}
-	body := api.AppendText([]byte(`{"__type":`), code)
+	body := api.AppendText([]byte(`{"__type":`), j.Code(e))
 	if e.Message != "" {
 		body = api.AppendText(append(body, `,"message":`...), e.Message)
 	}
@@ -65,4 +61,12 @@ func (j JSON) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
 		body = api.AppendText(append(body, `,"Reason":`...), e.Reason)
 	}
 	_ = write(w, requestID, jsonType, e.Status, append(body, '}'))
+}
+
+// Code is e's own, but for the service's own failures.
+func (j JSON) Code(e *api.Error) string {
+	if e.Code == "KMSInternalException" && j.Internal != "" {
+		return j.Internal
+	}
+	return e.Code
 }

@@ -75,7 +75,7 @@ func (q Query) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
 	if e.Status >= 500 {
 		fault = "Receiver"
 	}
-	code, status := q.code(e)
+	code, status := errorOf(e)
 	var b bytes.Buffer
 	b.WriteString(`<ErrorResponse xmlns="` + q.Namespace + `"><Error><Type>` + fault + `</Type><Code>`)
 	xml.EscapeText(&b, []byte(code))
@@ -85,10 +85,16 @@ func (q Query) Fail(w http.ResponseWriter, requestID string, e *api.Error) {
 	_ = write(w, requestID, "text/xml", status, b.Bytes())
 }
 
-// code gives an error that all services share the name and status that the Query services know it by (IAM and STS API
+// Code is the name that the Query services know an error by.
+func (Query) Code(e *api.Error) string {
+	code, _ := errorOf(e)
+	return code
+}
+
+// errorOf gives an error that all services share the name and status that the Query services know it by (IAM and STS API
 // references, "Common Errors"): they drop the suffix, and answer 403 to who is not let in. An error of the service's own
 // model stays as it is: the ExpiredTokenException of AssumeRoleWithWebIdentity is about another token.
-func (Query) code(e *api.Error) (string, int) {
+func errorOf(e *api.Error) (code string, status int) {
 	if e.Modeled() {
 		return e.Code, e.Status
 	}

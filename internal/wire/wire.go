@@ -23,6 +23,8 @@ type Protocol interface {
 	Recognise(r *http.Request, body []byte) (Request, bool, error)
 	Reply(w http.ResponseWriter, requestID string, out api.Output)
 	Fail(w http.ResponseWriter, requestID string, e *api.Error)
+	// Code is the code that Fail tells the caller.
+	Code(e *api.Error) string
 }
 
 // Guess returns the protocol in which to tell an error when it is not known yet what a request wants.

@@ -92,6 +92,9 @@ func TestQueryErrorsHaveTheQueryServicesNames(t *testing.T) {
 		if w.Code != test.status || got.Error.Code != test.code || got.Error.Type != test.fault || got.Error.Message != test.err.Message || got.ID != "id" {
 			t.Errorf("%s: got %d %+v", test.err.Code, w.Code, got)
 		}
+		if code := sts.Code(test.err); code != test.code { // what the audit record says
+			t.Errorf("%s: the code is %s, %s was told", test.err.Code, code, test.code)
+		}
 	}
 }
 
@@ -107,6 +110,26 @@ func TestJSONErrorWithoutTextHasNoMessage(t *testing.T) {
 		wire.JSON{}.Fail(w, "id", test.err)
 		if got := w.Body.String(); got != test.want || w.Code != 400 {
 			t.Errorf("got %d %s, want %s", w.Code, got, test.want)
+		}
+	}
+}
+
+// A service's own failures have the name of its own model.
+func TestJSONCodeIsTheOneThatIsTold(t *testing.T) {
+	failure := api.From(errors.New("x"))
+	for _, test := range []struct {
+		protocol wire.JSON
+		err      *api.Error
+		want     string
+	}{
+		{wire.JSON{}, failure, "KMSInternalException"},
+		{wire.JSON{Internal: "ServiceException"}, failure, "ServiceException"},
+		{wire.JSON{Internal: "ServiceException"}, api.AccessDeniedException("x"), "AccessDeniedException"},
+	} {
+		w := httptest.NewRecorder()
+		test.protocol.Fail(w, "id", test.err)
+		if code := test.protocol.Code(test.err); code != test.want || !strings.HasPrefix(w.Body.String(), `{"__type":"`+test.want+`"`) {
+			t.Errorf("%+v: the code is %s, told was %s, want %s", test.protocol, code, w.Body, test.want)
 		}
 	}
 }

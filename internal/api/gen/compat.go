@@ -60,6 +60,12 @@ errors, and Debian's boto3 and AWS CLI all that they know (` + "`test/`" + `).
   condition keys of attestation documents are never there.
 - Of IAM, STS and Organizations, Trent has the operations listed below. There are no MFA devices, no SAML, no
   service-linked roles, no invitations to organizations.
+- Of the managed policies of AWS there are ` + "`AdministratorAccess`" + `, ` + "`AWSKeyManagementServicePowerUser`" + `, ` + "`IAMFullAccess`" + ` and
+  ` + "`IAMReadOnlyAccess`" + `, and in organizations ` + "`FullAWSAccess`" + ` and ` + "`RCPFullAWSAccess`" + `; no others can be attached.
+- Users and roles that a policy names must exist. Services need not: key policies take any name that ends in
+  ` + "`.amazonaws.com`" + `, trust policies any domain name. Nor need identity providers; nobody comes in through one that is not
+  there.
+- Resource control policies are taken with actions of any service, and have a say in those on keys and on roles.
 - Request quotas and the quota of keys in an account are not enforced. Those of tags, aliases, grants, policies and
   on-demand rotations are.
 - ` + "`Recipient`" + ` (attestation) and custom key stores are refused. Encapsulate and Decapsulate have no ` + "`Recipient`" + `, and ignore

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -53,6 +54,7 @@ type shape struct {
 	Key, Value string // of a map
 	Enum       []string
 	Min, Max   *int
+	MaxBytes   *int // of the names and values of a map of text together
 	Pattern    string
 	Match      string // Pattern in Go's syntax, where it has something that Go does not know
 	Sensitive  bool   // never echoed in an error
@@ -153,13 +155,13 @@ func (m *model) nameEmptyAnswers() {
 
 // check refuses a model that would make code that does not compile or, worse, code that does.
 func (m *model) check() error {
-	errors := map[string]bool{}
+	known := map[string]bool{}
 	for _, e := range m.Errors {
-		errors[e.Name] = true
+		known[e.Name] = true
 	}
 	for _, o := range m.Operations {
 		for _, e := range o.Errors {
-			if !errors[e] {
+			if !known[e] {
 				return fmt.Errorf("operation %s: error %s is not in the table", o.Name, e)
 			}
 		}
@@ -210,6 +212,9 @@ func (m *model) checkShape(s *shape) error {
 		if k, v := m.Shapes[s.Key].Type, m.Shapes[s.Value].Type; k != "string" || v != "string" && v != "integer" {
 			return fmt.Errorf("maps from %s to %s are not supported", k, v)
 		}
+	}
+	if s.MaxBytes != nil && (s.Type != "map" || m.Shapes[s.Value].Type != "string") {
+		return errors.New("maxBytes is for maps of text")
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (m *model) reached(from func(operation) string) map[string]bool {
 // checked reports whether a shape has any constraint, in itself or in what it holds.
 func (m *model) checked(name string) bool {
 	s := m.Shapes[name]
-	if constrained(s) || s.Member != "" && m.checked(s.Member) {
+	if constrained(s) || s.MaxBytes != nil || s.Member != "" && m.checked(s.Member) {
 		return true
 	}
 	for _, member := range s.Members {
@@ -106,6 +106,8 @@ func (m *model) validateValue(s *source, shapeName, x, name string, used map[str
 			s.p("v.Size(%q, len(%s), %d, %d)", name, x, min, max)
 		}
 		m.validateElements(s, sh, x, name, used)
+	case "map":
+		s.p("v.Pairs(%q, %s, %d)", name, x, *sh.MaxBytes)
 	case "blob":
 		s.p("v.Size(%q, len(%s), %d, %d)", name, x, min, max)
 	case "integer":

@@ -495,6 +495,19 @@ func (x *DeleteGroupRequest) AppendAudit(b []byte) []byte {
 func (*DeleteGroupResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
 
 // AppendAudit appends what an audit record may hold of x, or null.
+func (x *DeleteLoginProfileRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.UserName != nil {
+		b = append(b, `"userName":`...)
+		b = append(api.AppendText(b, *x.UserName), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*DeleteLoginProfileResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
 func (x *DeleteOpenIDConnectProviderRequest) AppendAudit(b []byte) []byte {
 	b = append(b, '{')
 	if x.OpenIDConnectProviderArn != nil {
@@ -1597,6 +1610,27 @@ func (x *ListUsersRequest) AppendAudit(b []byte) []byte {
 
 // AppendAudit appends what an audit record may hold of x, or null.
 func (*ListUsersResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *ListVirtualMFADevicesRequest) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.AssignmentStatus != nil {
+		b = append(b, `"assignmentStatus":`...)
+		b = append(api.AppendText(b, *x.AssignmentStatus), ',')
+	}
+	if x.Marker != nil {
+		b = append(b, `"marker":`...)
+		b = append(api.AppendText(b, *x.Marker), ',')
+	}
+	if x.MaxItems != nil {
+		b = append(b, `"maxItems":`...)
+		b = append(api.AppendInt(b, *x.MaxItems), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (*ListVirtualMFADevicesResponse) AppendAudit(b []byte) []byte { return append(b, "null"...) }
 
 // AppendAudit appends what an audit record may hold of x, or null.
 func (x *LoginProfile) AppendAudit(b []byte) []byte {
@@ -2750,6 +2784,28 @@ func (x *UserDetail) AppendAudit(b []byte) []byte {
 	if x.PermissionsBoundary != nil {
 		b = append(b, `"permissionsBoundary":`...)
 		b = append(x.PermissionsBoundary.AppendAudit(b), ',')
+	}
+	if x.Tags != nil {
+		b = append(b, `"tags":`...)
+		b = append(api.AppendList(b, x.Tags, (*Tag).AppendAudit), ',')
+	}
+	return api.EndAudit(b)
+}
+
+// AppendAudit appends what an audit record may hold of x, or null.
+func (x *VirtualMFADevice) AppendAudit(b []byte) []byte {
+	b = append(b, '{')
+	if x.SerialNumber != nil {
+		b = append(b, `"serialNumber":`...)
+		b = append(api.AppendText(b, *x.SerialNumber), ',')
+	}
+	if x.User != nil {
+		b = append(b, `"user":`...)
+		b = append(x.User.AppendAudit(b), ',')
+	}
+	if x.EnableDate != nil {
+		b = append(b, `"enableDate":`...)
+		b = append(api.AppendAuditTime(b, *x.EnableDate), ',')
 	}
 	if x.Tags != nil {
 		b = append(b, `"tags":`...)

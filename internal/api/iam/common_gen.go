@@ -92,6 +92,11 @@ func (x *DeleteGroupPolicyRequest) Common() api.Common {
 }
 
 // Common returns what the request shares with those of other operations.
+func (x *DeleteLoginProfileRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
 func (x *DeleteOpenIDConnectProviderRequest) Common() api.Common {
 	return api.Common{}
 }
@@ -348,6 +353,11 @@ func (x *ListUserTagsRequest) Common() api.Common {
 
 // Common returns what the request shares with those of other operations.
 func (x *ListUsersRequest) Common() api.Common {
+	return api.Common{}
+}
+
+// Common returns what the request shares with those of other operations.
+func (x *ListVirtualMFADevicesRequest) Common() api.Common {
 	return api.Common{}
 }
 

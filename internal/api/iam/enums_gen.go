@@ -2,6 +2,30 @@
 
 package iamapi
 
+// AssignmentStatusType is an enumeration of AWS Identity and Access Management.
+type AssignmentStatusType string
+
+// The values of AssignmentStatusType.
+const (
+	AssignmentStatusTypeAssigned   AssignmentStatusType = "Assigned"
+	AssignmentStatusTypeUnassigned AssignmentStatusType = "Unassigned"
+	AssignmentStatusTypeAny        AssignmentStatusType = "Any"
+)
+
+// Valid reports whether v is a value that the model knows.
+func (v AssignmentStatusType) Valid() bool {
+	switch v {
+	case AssignmentStatusTypeAssigned, AssignmentStatusTypeUnassigned, AssignmentStatusTypeAny:
+		return true
+	}
+	return false
+}
+
+// Values returns all values, in the order of the model.
+func (AssignmentStatusType) Values() []AssignmentStatusType {
+	return []AssignmentStatusType{AssignmentStatusTypeAssigned, AssignmentStatusTypeUnassigned, AssignmentStatusTypeAny}
+}
+
 // ContextKeyTypeEnum is an enumeration of AWS Identity and Access Management.
 type ContextKeyTypeEnum string
 

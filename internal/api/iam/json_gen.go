@@ -969,6 +969,34 @@ func (*DeleteGroupResponse) DecodeJSON(d *api.Decoder) { d.SkipObject() }
 func (*DeleteGroupResponse) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
 
 // DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *DeleteLoginProfileRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "UserName":
+			x.UserName = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *DeleteLoginProfileRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.UserName != nil {
+		b = append(b, `"UserName":`...)
+		b = append(api.AppendText(b, *x.UserName), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (*DeleteLoginProfileResponse) DecodeJSON(d *api.Decoder) { d.SkipObject() }
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (*DeleteLoginProfileResponse) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
 func (x *DeleteOpenIDConnectProviderRequest) DecodeJSON(d *api.Decoder) {
 	for more := d.Object(); more && d.More(); {
 		switch string(d.Name()) {
@@ -4117,6 +4145,74 @@ func (x *ListUsersResponse) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ListVirtualMFADevicesRequest) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "AssignmentStatus":
+			x.AssignmentStatus = api.DecodeEnum[AssignmentStatusType](d)
+		case "Marker":
+			x.Marker = d.Text()
+		case "MaxItems":
+			x.MaxItems = d.Int32()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ListVirtualMFADevicesRequest) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.AssignmentStatus != nil {
+		b = append(b, `"AssignmentStatus":`...)
+		b = append(api.AppendText(b, *x.AssignmentStatus), ',')
+	}
+	if x.Marker != nil {
+		b = append(b, `"Marker":`...)
+		b = append(api.AppendText(b, *x.Marker), ',')
+	}
+	if x.MaxItems != nil {
+		b = append(b, `"MaxItems":`...)
+		b = append(api.AppendInt(b, *x.MaxItems), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *ListVirtualMFADevicesResponse) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "VirtualMFADevices":
+			x.VirtualMFADevices = api.DecodeStructs[VirtualMFADevice](d)
+		case "IsTruncated":
+			x.IsTruncated = d.Bool()
+		case "Marker":
+			x.Marker = d.Text()
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *ListVirtualMFADevicesResponse) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.VirtualMFADevices != nil {
+		b = append(b, `"VirtualMFADevices":`...)
+		b = append(api.AppendList(b, x.VirtualMFADevices, (*VirtualMFADevice).AppendJSON), ',')
+	}
+	if x.IsTruncated != nil {
+		b = append(b, `"IsTruncated":`...)
+		b = append(api.AppendBool(b, *x.IsTruncated), ',')
+	}
+	if x.Marker != nil {
+		b = append(b, `"Marker":`...)
+		b = append(api.AppendText(b, *x.Marker), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
 func (x *LoginProfile) DecodeJSON(d *api.Decoder) {
 	for more := d.Object(); more && d.More(); {
 		switch string(d.Name()) {
@@ -6288,6 +6384,46 @@ func (x *UserDetail) AppendJSON(b []byte) []byte {
 	if x.PermissionsBoundary != nil {
 		b = append(b, `"PermissionsBoundary":`...)
 		b = append(x.PermissionsBoundary.AppendJSON(b), ',')
+	}
+	if x.Tags != nil {
+		b = append(b, `"Tags":`...)
+		b = append(api.AppendList(b, x.Tags, (*Tag).AppendJSON), ',')
+	}
+	return api.EndObject(b)
+}
+
+// DecodeJSON reads x from a JSON object; unknown members are skipped.
+func (x *VirtualMFADevice) DecodeJSON(d *api.Decoder) {
+	for more := d.Object(); more && d.More(); {
+		switch string(d.Name()) {
+		case "SerialNumber":
+			x.SerialNumber = d.Text()
+		case "User":
+			x.User = api.DecodeStruct[User](d)
+		case "EnableDate":
+			x.EnableDate = d.Time()
+		case "Tags":
+			x.Tags = api.DecodeStructs[Tag](d)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// AppendJSON appends x as a JSON object; absent members are left out.
+func (x *VirtualMFADevice) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	if x.SerialNumber != nil {
+		b = append(b, `"SerialNumber":`...)
+		b = append(api.AppendText(b, *x.SerialNumber), ',')
+	}
+	if x.User != nil {
+		b = append(b, `"User":`...)
+		b = append(x.User.AppendJSON(b), ',')
+	}
+	if x.EnableDate != nil {
+		b = append(b, `"EnableDate":`...)
+		b = append(api.AppendTime(b, *x.EnableDate), ',')
 	}
 	if x.Tags != nil {
 		b = append(b, `"Tags":`...)

@@ -125,6 +125,11 @@ func (x *DeleteGroupRequest) DecodeQuery(f *api.Form) {
 }
 
 // DecodeQuery reads x from form parameters; unknown ones are ignored.
+func (x *DeleteLoginProfileRequest) DecodeQuery(f *api.Form) {
+	x.UserName = f.Text("UserName")
+}
+
+// DecodeQuery reads x from form parameters; unknown ones are ignored.
 func (x *DeleteOpenIDConnectProviderRequest) DecodeQuery(f *api.Form) {
 	x.OpenIDConnectProviderArn = f.Text("OpenIDConnectProviderArn")
 }
@@ -449,6 +454,13 @@ func (x *ListUserTagsRequest) DecodeQuery(f *api.Form) {
 // DecodeQuery reads x from form parameters; unknown ones are ignored.
 func (x *ListUsersRequest) DecodeQuery(f *api.Form) {
 	x.PathPrefix = f.Text("PathPrefix")
+	x.Marker = f.Text("Marker")
+	x.MaxItems = f.Int32("MaxItems")
+}
+
+// DecodeQuery reads x from form parameters; unknown ones are ignored.
+func (x *ListVirtualMFADevicesRequest) DecodeQuery(f *api.Form) {
+	x.AssignmentStatus = api.FormEnum[AssignmentStatusType](f, "AssignmentStatus")
 	x.Marker = f.Text("Marker")
 	x.MaxItems = f.Int32("MaxItems")
 }

@@ -542,6 +542,34 @@ func (DeleteGroupResponse) LogValue() slog.Value {
 	return slog.StringValue("iamapi.DeleteGroupResponse")
 }
 
+// DeleteLoginProfileRequest is the request of DeleteLoginProfile.
+type DeleteLoginProfileRequest struct {
+	UserName *string // 1 to 64 characters; of [\w+=,.@-]+
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (DeleteLoginProfileRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "iamapi.DeleteLoginProfileRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (DeleteLoginProfileRequest) LogValue() slog.Value {
+	return slog.StringValue("iamapi.DeleteLoginProfileRequest")
+}
+
+// DeleteLoginProfileResponse is the response of DeleteLoginProfile.
+type DeleteLoginProfileResponse struct{}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (DeleteLoginProfileResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "iamapi.DeleteLoginProfileResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (DeleteLoginProfileResponse) LogValue() slog.Value {
+	return slog.StringValue("iamapi.DeleteLoginProfileResponse")
+}
+
 // DeleteOpenIDConnectProviderRequest is the request of DeleteOpenIDConnectProvider.
 type DeleteOpenIDConnectProviderRequest struct {
 	OpenIDConnectProviderArn *string // required; 20 to 2048 characters
@@ -2168,6 +2196,40 @@ func (ListUsersResponse) Format(f fmt.State, _ rune) { fmt.Fprint(f, "iamapi.Lis
 // LogValue logs the name of the type alone.
 func (ListUsersResponse) LogValue() slog.Value { return slog.StringValue("iamapi.ListUsersResponse") }
 
+// ListVirtualMFADevicesRequest is the request of ListVirtualMFADevices.
+type ListVirtualMFADevicesRequest struct {
+	AssignmentStatus *AssignmentStatusType
+	Marker           *string // 1 to 320 characters; of [\u0020-\u00FF]+
+	MaxItems         *int32  // 1 to 1000
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ListVirtualMFADevicesRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "iamapi.ListVirtualMFADevicesRequest")
+}
+
+// LogValue logs the name of the type alone.
+func (ListVirtualMFADevicesRequest) LogValue() slog.Value {
+	return slog.StringValue("iamapi.ListVirtualMFADevicesRequest")
+}
+
+// ListVirtualMFADevicesResponse is the response of ListVirtualMFADevices.
+type ListVirtualMFADevicesResponse struct {
+	VirtualMFADevices []VirtualMFADevice // required
+	IsTruncated       *bool
+	Marker            *string
+}
+
+// Format prints the name of the type alone: the members may be secrets.
+func (ListVirtualMFADevicesResponse) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "iamapi.ListVirtualMFADevicesResponse")
+}
+
+// LogValue logs the name of the type alone.
+func (ListVirtualMFADevicesResponse) LogValue() slog.Value {
+	return slog.StringValue("iamapi.ListVirtualMFADevicesResponse")
+}
+
 // LoginProfile is a structure of AWS Identity and Access Management.
 type LoginProfile struct {
 	UserName              *string    // required; 1 to 64 characters; of [\w+=,.@-]+
@@ -3070,4 +3132,12 @@ type UserDetail struct {
 	AttachedManagedPolicies []AttachedPolicy
 	PermissionsBoundary     *AttachedPermissionsBoundary
 	Tags                    []Tag // 0 to 50 elements
+}
+
+// VirtualMFADevice is a structure of AWS Identity and Access Management.
+type VirtualMFADevice struct {
+	SerialNumber *string // required; 9 to 256 characters; of [\w+=/:,.@-]+
+	User         *User
+	EnableDate   *time.Time
+	Tags         []Tag // 0 to 50 elements
 }

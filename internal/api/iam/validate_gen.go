@@ -368,6 +368,16 @@ func (x *DeleteGroupRequest) Validate(v *api.Violations) {
 }
 
 // Validate reports every constraint of the model that x breaks.
+func (x *DeleteLoginProfileRequest) Validate(v *api.Violations) {
+	if x.UserName != nil {
+		v.Text("userName", *x.UserName, 1, 64)
+		if !matchesuserNameType(*x.UserName) {
+			v.Pattern("userName", *x.UserName, "[\\w+=,.@-]+")
+		}
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
 func (x *DeleteOpenIDConnectProviderRequest) Validate(v *api.Violations) {
 	if x.OpenIDConnectProviderArn == nil {
 		v.Null("openIDConnectProviderArn")
@@ -1239,6 +1249,24 @@ func (x *ListUsersRequest) Validate(v *api.Violations) {
 		v.Text("pathPrefix", *x.PathPrefix, 1, 512)
 		if !matchespathPrefixType(*x.PathPrefix) {
 			v.Pattern("pathPrefix", *x.PathPrefix, "\\u002F[\\u0021-\\u007F]*")
+		}
+	}
+	if x.Marker != nil {
+		v.Text("marker", *x.Marker, 1, 320)
+		if !matchesmarkerType(*x.Marker) {
+			v.Pattern("marker", *x.Marker, "[\\u0020-\\u00FF]+")
+		}
+	}
+	if x.MaxItems != nil {
+		v.Range("maxItems", *x.MaxItems, 1, 1000)
+	}
+}
+
+// Validate reports every constraint of the model that x breaks.
+func (x *ListVirtualMFADevicesRequest) Validate(v *api.Violations) {
+	if x.AssignmentStatus != nil {
+		if !x.AssignmentStatus.Valid() {
+			v.Enum("assignmentStatus", string(*x.AssignmentStatus), "[Assigned, Unassigned, Any]")
 		}
 	}
 	if x.Marker != nil {

@@ -150,6 +150,14 @@ func (*DeleteGroupPolicyResponse) AppendXML(b []byte, requestID string) []byte {
 }
 
 // AppendXML appends the whole answer to the request with the given id.
+func (*DeleteLoginProfileResponse) AppendXML(b []byte, requestID string) []byte {
+	b = append(b, `<DeleteLoginProfileResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">`...)
+	b = append(b, `<ResponseMetadata><RequestId>`...)
+	b = api.AppendXMLText(b, requestID)
+	return append(b, `</RequestId></ResponseMetadata></DeleteLoginProfileResponse>`...)
+}
+
+// AppendXML appends the whole answer to the request with the given id.
 func (*DeleteOpenIDConnectProviderResponse) AppendXML(b []byte, requestID string) []byte {
 	b = append(b, `<DeleteOpenIDConnectProviderResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">`...)
 	b = append(b, `<ResponseMetadata><RequestId>`...)
@@ -603,6 +611,15 @@ func (x *ListUsersResponse) AppendXML(b []byte, requestID string) []byte {
 	b = append(b, `</ListUsersResult><ResponseMetadata><RequestId>`...)
 	b = api.AppendXMLText(b, requestID)
 	return append(b, `</RequestId></ResponseMetadata></ListUsersResponse>`...)
+}
+
+// AppendXML appends the whole answer to the request with the given id.
+func (x *ListVirtualMFADevicesResponse) AppendXML(b []byte, requestID string) []byte {
+	b = append(b, `<ListVirtualMFADevicesResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ListVirtualMFADevicesResult>`...)
+	b = x.appendXML(b)
+	b = append(b, `</ListVirtualMFADevicesResult><ResponseMetadata><RequestId>`...)
+	b = api.AppendXMLText(b, requestID)
+	return append(b, `</RequestId></ResponseMetadata></ListVirtualMFADevicesResponse>`...)
 }
 
 // AppendXML appends the whole answer to the request with the given id.
@@ -1761,6 +1778,23 @@ func (x *ListUsersResponse) appendXML(b []byte) []byte {
 	return b
 }
 
+func (x *ListVirtualMFADevicesResponse) appendXML(b []byte) []byte {
+	b = append(b, `<VirtualMFADevices>`...)
+	b = api.AppendXMLList(b, x.VirtualMFADevices, (*VirtualMFADevice).appendXML)
+	b = append(b, `</VirtualMFADevices>`...)
+	if x.IsTruncated != nil {
+		b = append(b, `<IsTruncated>`...)
+		b = api.AppendBool(b, *x.IsTruncated)
+		b = append(b, `</IsTruncated>`...)
+	}
+	if x.Marker != nil {
+		b = append(b, `<Marker>`...)
+		b = api.AppendXMLText(b, *x.Marker)
+		b = append(b, `</Marker>`...)
+	}
+	return b
+}
+
 func (x *LoginProfile) appendXML(b []byte) []byte {
 	if x.UserName != nil {
 		b = append(b, `<UserName>`...)
@@ -2486,6 +2520,30 @@ func (x *UserDetail) appendXML(b []byte) []byte {
 		b = append(b, `<PermissionsBoundary>`...)
 		b = x.PermissionsBoundary.appendXML(b)
 		b = append(b, `</PermissionsBoundary>`...)
+	}
+	if x.Tags != nil {
+		b = append(b, `<Tags>`...)
+		b = api.AppendXMLList(b, x.Tags, (*Tag).appendXML)
+		b = append(b, `</Tags>`...)
+	}
+	return b
+}
+
+func (x *VirtualMFADevice) appendXML(b []byte) []byte {
+	if x.SerialNumber != nil {
+		b = append(b, `<SerialNumber>`...)
+		b = api.AppendXMLText(b, *x.SerialNumber)
+		b = append(b, `</SerialNumber>`...)
+	}
+	if x.User != nil {
+		b = append(b, `<User>`...)
+		b = x.User.appendXML(b)
+		b = append(b, `</User>`...)
+	}
+	if x.EnableDate != nil {
+		b = append(b, `<EnableDate>`...)
+		b = api.AppendXMLTime(b, *x.EnableDate)
+		b = append(b, `</EnableDate>`...)
 	}
 	if x.Tags != nil {
 		b = append(b, `<Tags>`...)

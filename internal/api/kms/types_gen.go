@@ -132,7 +132,7 @@ type CreateGrantRequest struct {
 	KeyId                    *string          // required; 1 to 2048 characters
 	GranteePrincipal         *string          // 1 to 256 characters; of ^[\w+=,.@:/-]+$
 	RetiringPrincipal        *string          // 1 to 256 characters; of ^[\w+=,.@:/-]+$
-	Operations               []GrantOperation // required
+	Operations               []GrantOperation // required; 0 to 19 elements
 	Constraints              *GrantConstraints
 	GrantTokens              []string // 0 to 10 elements; never in an audit record
 	Name                     *string  // 1 to 256 characters; of ^[a-zA-Z0-9:/_-]+$
@@ -171,7 +171,7 @@ type CreateKeyRequest struct {
 	Origin                         *OriginType
 	CustomKeyStoreId               *string // 1 to 64 characters
 	BypassPolicyLockoutSafetyCheck *bool
-	Tags                           []Tag
+	Tags                           []Tag // 0 to 200 elements
 	MultiRegion                    *bool
 	XksKeyId                       *string // 1 to 128 characters; of ^[a-zA-Z0-9-_.]+$
 }
@@ -976,10 +976,10 @@ type GrantListEntry struct {
 	GrantId                  *string // 1 to 128 characters
 	Name                     *string // 1 to 256 characters; of ^[a-zA-Z0-9:/_-]+$
 	CreationDate             *time.Time
-	GranteePrincipal         *string // 1 to 256 characters; of ^[\w+=,.@:/-]+$
-	RetiringPrincipal        *string // 1 to 256 characters; of ^[\w+=,.@:/-]+$
-	IssuingAccount           *string // 1 to 256 characters; of ^[\w+=,.@:/-]+$
-	Operations               []GrantOperation
+	GranteePrincipal         *string          // 1 to 256 characters; of ^[\w+=,.@:/-]+$
+	RetiringPrincipal        *string          // 1 to 256 characters; of ^[\w+=,.@:/-]+$
+	IssuingAccount           *string          // 1 to 256 characters; of ^[\w+=,.@:/-]+$
+	Operations               []GrantOperation // 0 to 19 elements
 	Constraints              *GrantConstraints
 	GranteeServicePrincipal  *string // 1 to 256 characters
 	RetiringServicePrincipal *string // 1 to 256 characters
@@ -1238,7 +1238,7 @@ func (ListResourceTagsRequest) LogValue() slog.Value {
 
 // ListResourceTagsResponse is the response of ListResourceTags.
 type ListResourceTagsResponse struct {
-	Tags       []Tag
+	Tags       []Tag   // 0 to 200 elements
 	NextMarker *string // 1 to 1024 characters; of [\u0020-\u00FF]*
 	Truncated  *bool
 }
@@ -1356,7 +1356,7 @@ type ReplicateKeyRequest struct {
 	Policy                         *string // 1 to 131072 characters; of [\u0009\u000A\u000D\u0020-\u00FF]+
 	BypassPolicyLockoutSafetyCheck *bool
 	Description                    *string // 0 to 8192 characters
-	Tags                           []Tag
+	Tags                           []Tag   // 0 to 200 elements
 }
 
 // Format prints the name of the type alone: the members may be secrets.
@@ -1371,7 +1371,7 @@ func (ReplicateKeyRequest) LogValue() slog.Value {
 type ReplicateKeyResponse struct {
 	ReplicaKeyMetadata *KeyMetadata
 	ReplicaPolicy      *string // 1 to 131072 characters; of [\u0009\u000A\u000D\u0020-\u00FF]+
-	ReplicaTags        []Tag
+	ReplicaTags        []Tag   // 0 to 200 elements
 }
 
 // Format prints the name of the type alone: the members may be secrets.
@@ -1524,7 +1524,7 @@ type Tag struct {
 // TagResourceRequest is the request of TagResource.
 type TagResourceRequest struct {
 	KeyId *string // required; 1 to 2048 characters
-	Tags  []Tag   // required
+	Tags  []Tag   // required; 0 to 200 elements
 }
 
 // Format prints the name of the type alone: the members may be secrets.
@@ -1536,7 +1536,7 @@ func (TagResourceRequest) LogValue() slog.Value { return slog.StringValue("kmsap
 // UntagResourceRequest is the request of UntagResource.
 type UntagResourceRequest struct {
 	KeyId   *string  // required; 1 to 2048 characters
-	TagKeys []string // required
+	TagKeys []string // required; 0 to 200 elements
 }
 
 // Format prints the name of the type alone: the members may be secrets.

@@ -125,6 +125,7 @@ func (x *CreateGrantRequest) Validate(v *api.Violations) {
 	if x.Operations == nil {
 		v.Null("operations")
 	} else {
+		v.Size("operations", len(x.Operations), 0, 19)
 		api.Elements(v, "operations", x.Operations, GrantOperation.Valid, "Member must satisfy enum value set: [Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, ReEncryptFrom, ReEncryptTo, Sign, Verify, GetPublicKey, CreateGrant, RetireGrant, DescribeKey, GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext, GenerateMac, VerifyMac, DeriveSharedSecret, Encapsulate, Decapsulate]")
 	}
 	if x.Constraints != nil {
@@ -185,6 +186,7 @@ func (x *CreateKeyRequest) Validate(v *api.Violations) {
 		v.Text("customKeyStoreId", *x.CustomKeyStoreId, 1, 64)
 	}
 	if x.Tags != nil {
+		v.Size("tags", len(x.Tags), 0, 200)
 		v.Enter("tags")
 		for i := range x.Tags {
 			v.EnterElement(i)
@@ -230,6 +232,9 @@ func (x *DecapsulateRequest) Validate(v *api.Violations) {
 func (x *DecryptRequest) Validate(v *api.Violations) {
 	if x.CiphertextBlob != nil {
 		v.Size("ciphertextBlob", len(x.CiphertextBlob), 1, 6144)
+	}
+	if x.EncryptionContext != nil {
+		v.Pairs("encryptionContext", x.EncryptionContext, 8192)
 	}
 	if x.GrantTokens != nil {
 		v.Size("grantTokens", len(x.GrantTokens), 0, 10)
@@ -431,6 +436,9 @@ func (x *EncryptRequest) Validate(v *api.Violations) {
 	} else {
 		v.Size("plaintext", len(x.Plaintext), 1, 4096)
 	}
+	if x.EncryptionContext != nil {
+		v.Pairs("encryptionContext", x.EncryptionContext, 8192)
+	}
 	if x.GrantTokens != nil {
 		v.Size("grantTokens", len(x.GrantTokens), 0, 10)
 		api.SecretElements(v, "grantTokens", x.GrantTokens, func(s string) bool { return api.LengthWithin(s, 1, 8192) }, "Member must have length less than or equal to 8192, Member must have length greater than or equal to 1")
@@ -444,6 +452,9 @@ func (x *EncryptRequest) Validate(v *api.Violations) {
 
 // Validate reports every constraint of the model that x breaks.
 func (x *GenerateDataKeyPairRequest) Validate(v *api.Violations) {
+	if x.EncryptionContext != nil {
+		v.Pairs("encryptionContext", x.EncryptionContext, 8192)
+	}
 	if x.KeyId == nil {
 		v.Null("keyId")
 	} else {
@@ -469,6 +480,9 @@ func (x *GenerateDataKeyPairRequest) Validate(v *api.Violations) {
 
 // Validate reports every constraint of the model that x breaks.
 func (x *GenerateDataKeyPairWithoutPlaintextRequest) Validate(v *api.Violations) {
+	if x.EncryptionContext != nil {
+		v.Pairs("encryptionContext", x.EncryptionContext, 8192)
+	}
 	if x.KeyId == nil {
 		v.Null("keyId")
 	} else {
@@ -493,6 +507,9 @@ func (x *GenerateDataKeyRequest) Validate(v *api.Violations) {
 		v.Null("keyId")
 	} else {
 		v.Text("keyId", *x.KeyId, 1, 2048)
+	}
+	if x.EncryptionContext != nil {
+		v.Pairs("encryptionContext", x.EncryptionContext, 8192)
 	}
 	if x.NumberOfBytes != nil {
 		v.Range("numberOfBytes", *x.NumberOfBytes, 1, 1024)
@@ -519,6 +536,9 @@ func (x *GenerateDataKeyWithoutPlaintextRequest) Validate(v *api.Violations) {
 		v.Null("keyId")
 	} else {
 		v.Text("keyId", *x.KeyId, 1, 2048)
+	}
+	if x.EncryptionContext != nil {
+		v.Pairs("encryptionContext", x.EncryptionContext, 8192)
 	}
 	if x.KeySpec != nil {
 		if !x.KeySpec.Valid() {
@@ -645,6 +665,12 @@ func (x *GetPublicKeyRequest) Validate(v *api.Violations) {
 
 // Validate reports every constraint of the model that x breaks.
 func (x *GrantConstraints) Validate(v *api.Violations) {
+	if x.EncryptionContextSubset != nil {
+		v.Pairs("encryptionContextSubset", x.EncryptionContextSubset, 8192)
+	}
+	if x.EncryptionContextEquals != nil {
+		v.Pairs("encryptionContextEquals", x.EncryptionContextEquals, 8192)
+	}
 	if x.SourceArn != nil {
 		v.Text("sourceArn", *x.SourceArn, 20, 2048)
 	}
@@ -859,6 +885,9 @@ func (x *ReEncryptRequest) Validate(v *api.Violations) {
 	if x.CiphertextBlob != nil {
 		v.Size("ciphertextBlob", len(x.CiphertextBlob), 1, 6144)
 	}
+	if x.SourceEncryptionContext != nil {
+		v.Pairs("sourceEncryptionContext", x.SourceEncryptionContext, 8192)
+	}
 	if x.SourceKeyId != nil {
 		v.Text("sourceKeyId", *x.SourceKeyId, 1, 2048)
 	}
@@ -866,6 +895,9 @@ func (x *ReEncryptRequest) Validate(v *api.Violations) {
 		v.Null("destinationKeyId")
 	} else {
 		v.Text("destinationKeyId", *x.DestinationKeyId, 1, 2048)
+	}
+	if x.DestinationEncryptionContext != nil {
+		v.Pairs("destinationEncryptionContext", x.DestinationEncryptionContext, 8192)
 	}
 	if x.SourceEncryptionAlgorithm != nil {
 		if !x.SourceEncryptionAlgorithm.Valid() {
@@ -923,6 +955,7 @@ func (x *ReplicateKeyRequest) Validate(v *api.Violations) {
 		v.Text("description", *x.Description, 0, 8192)
 	}
 	if x.Tags != nil {
+		v.Size("tags", len(x.Tags), 0, 200)
 		v.Enter("tags")
 		for i := range x.Tags {
 			v.EnterElement(i)
@@ -1035,6 +1068,7 @@ func (x *TagResourceRequest) Validate(v *api.Violations) {
 	if x.Tags == nil {
 		v.Null("tags")
 	} else {
+		v.Size("tags", len(x.Tags), 0, 200)
 		v.Enter("tags")
 		for i := range x.Tags {
 			v.EnterElement(i)
@@ -1055,6 +1089,7 @@ func (x *UntagResourceRequest) Validate(v *api.Violations) {
 	if x.TagKeys == nil {
 		v.Null("tagKeys")
 	} else {
+		v.Size("tagKeys", len(x.TagKeys), 0, 200)
 		api.Elements(v, "tagKeys", x.TagKeys, func(s string) bool { return api.LengthWithin(s, 1, 128) }, "Member must have length less than or equal to 128, Member must have length greater than or equal to 1")
 	}
 }

@@ -149,12 +149,16 @@ func notAvailable() error {
 	return orgapi.PolicyTypeNotAvailableForOrganizationException("You can't use the specified policy type: there are service control policies and resource control policies here.")
 }
 
-// checkContent refuses documents that are too long or not of the type.
+// checkContent refuses documents that are too long, or that no customer may write for the type. What is in force already is
+// read with less rigour.
 func checkContent(t orgapi.PolicyType, content string) error {
 	if utf8.RuneCountInString(content) > maxPolicyCharacters {
 		return constraint("POLICY_CONTENT_LIMIT_EXCEEDED", "You have exceeded the maximum policy size of %d characters.", maxPolicyCharacters)
 	}
-	_, err := policy.Parse(kindOf(t), content)
+	p, err := policy.Parse(kindOf(t), content)
+	if err == nil {
+		err = p.CheckCustomerManaged()
+	}
 	if malformed, ok := errors.AsType[*policy.Malformed](err); ok {
 		return orgapi.MalformedPolicyDocumentException("The provided policy document does not meet the requirements of the specified policy type. (%s)", malformed)
 	}

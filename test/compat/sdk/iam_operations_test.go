@@ -263,7 +263,7 @@ func simulations(t *testing.T, u person) {
 	conditional := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:tenant":"blue","aws:PrincipalTag/team":"x"}}}}`
 	got := must(u.iam.GetContextKeysForCustomPolicy(ctx, &iam.GetContextKeysForCustomPolicyInput{PolicyInputList: []string{conditional}}))(t).ContextKeyNames
 	slices.Sort(got)
-	if !slices.EqualFunc(got, []string{"aws:PrincipalTag/team", "kms:EncryptionContext:tenant"}, strings.EqualFold) {
+	if !slices.Equal(got, []string{"aws:PrincipalTag/team", "kms:EncryptionContext:tenant"}) {
 		t.Errorf("context keys %v", got)
 	}
 	name, id := aws.String("page-0"), aws.String("arn:aws:iam::"+account+":user/pages/page-0")

@@ -89,21 +89,62 @@ func terraformUser(t *testing.T, u person) {
 	must(u.iam.DeleteUserPermissionsBoundary(ctx, &iam.DeleteUserPermissionsBoundaryInput{UserName: name}))(t)
 	read("/shop/", nil, "red")
 
-	// end, with force_destroy
-	for _, g := range must(u.iam.ListGroupsForUser(ctx, &iam.ListGroupsForUserInput{UserName: name}))(t).Groups {
-		t.Errorf("it is in %s", *g.GroupName)
-	}
-	for _, k := range must(u.iam.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: name}))(t).AccessKeyMetadata {
-		must(u.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: name, AccessKeyId: k.AccessKeyId}))(t)
-	}
-	must(u.iam.ListSSHPublicKeys(ctx, &iam.ListSSHPublicKeysInput{UserName: name}))(t)
-	must(u.iam.ListMFADevices(ctx, &iam.ListMFADevicesInput{UserName: name}))(t)
-	fails[*iam.GetLoginProfileOutput](t, "NoSuchEntity")(u.iam.GetLoginProfile(ctx, &iam.GetLoginProfileInput{UserName: name}))
-	must(u.iam.ListSigningCertificates(ctx, &iam.ListSigningCertificatesInput{UserName: name}))(t)
-	must(u.iam.ListServiceSpecificCredentials(ctx, &iam.ListServiceSpecificCredentialsInput{UserName: name}))(t)
+	group := aws.String("crew")
+	must(u.iam.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: group}))(t)
+	must(u.iam.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: group, UserName: name}))(t)
+	fails[*iam.DeleteUserOutput](t, "DeleteConflict")(u.iam.DeleteUser(ctx, &iam.DeleteUserInput{UserName: name}))
+	forceDestroy(t, u, name)
+	must(u.iam.DeleteGroup(ctx, &iam.DeleteGroupInput{GroupName: group}))(t)
 	must(u.iam.DeleteUser(ctx, &iam.DeleteUserInput{UserName: name}))(t)
 	fails[*iam.DeleteUserOutput](t, "NoSuchEntity")(u.iam.DeleteUser(ctx, &iam.DeleteUserInput{UserName: name}))
 	must(u.iam.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: boundary}))(t)
+}
+
+// forceDestroy is what aws_iam_user does before it deletes a user with force_destroy: it lists everything that a user may
+// have, whoever made it, and takes it away.
+func forceDestroy(t *testing.T, u person, name *string) {
+	ctx := t.Context()
+	removed := 0
+	for pages := iam.NewListGroupsForUserPaginator(u.iam, &iam.ListGroupsForUserInput{UserName: name}); pages.HasMorePages(); {
+		for _, g := range must(pages.NextPage(ctx))(t).Groups {
+			removed++
+			must(u.iam.RemoveUserFromGroup(ctx, &iam.RemoveUserFromGroupInput{GroupName: g.GroupName, UserName: name}))(t)
+		}
+	}
+	for pages := iam.NewListAccessKeysPaginator(u.iam, &iam.ListAccessKeysInput{UserName: name}); pages.HasMorePages(); {
+		for _, k := range must(pages.NextPage(ctx))(t).AccessKeyMetadata {
+			removed++
+			must(u.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: name, AccessKeyId: k.AccessKeyId}))(t)
+		}
+	}
+	if removed != 2 {
+		t.Errorf("%d groups and access keys were removed", removed)
+	}
+	for pages := iam.NewListSSHPublicKeysPaginator(u.iam, &iam.ListSSHPublicKeysInput{UserName: name}); pages.HasMorePages(); {
+		if got := must(pages.NextPage(ctx))(t).SSHPublicKeys; len(got) != 0 {
+			t.Errorf("SSH keys %v", got)
+		}
+	}
+	for pages := iam.NewListVirtualMFADevicesPaginator(u.iam, &iam.ListVirtualMFADevicesInput{AssignmentStatus: iamtypes.AssignmentStatusTypeAssigned}); pages.HasMorePages(); {
+		if got := must(pages.NextPage(ctx))(t).VirtualMFADevices; len(got) != 0 {
+			t.Errorf("virtual devices %v", got)
+		}
+	}
+	for pages := iam.NewListMFADevicesPaginator(u.iam, &iam.ListMFADevicesInput{UserName: name}); pages.HasMorePages(); {
+		if got := must(pages.NextPage(ctx))(t).MFADevices; len(got) != 0 {
+			t.Errorf("devices %v", got)
+		}
+	}
+	fails[*iam.GetLoginProfileOutput](t, "NoSuchEntity")(u.iam.GetLoginProfile(ctx, &iam.GetLoginProfileInput{UserName: name})) // aws_iam_user_login_profile
+	fails[*iam.DeleteLoginProfileOutput](t, "NoSuchEntity")(u.iam.DeleteLoginProfile(ctx, &iam.DeleteLoginProfileInput{UserName: name}))
+	for pages := iam.NewListSigningCertificatesPaginator(u.iam, &iam.ListSigningCertificatesInput{UserName: name}); pages.HasMorePages(); {
+		if got := must(pages.NextPage(ctx))(t).Certificates; len(got) != 0 {
+			t.Errorf("certificates %v", got)
+		}
+	}
+	if got := must(u.iam.ListServiceSpecificCredentials(ctx, &iam.ListServiceSpecificCredentialsInput{UserName: name}))(t).ServiceSpecificCredentials; len(got) != 0 {
+		t.Errorf("service-specific credentials %v", got)
+	}
 }
 
 // terraformPolicy is aws_iam_policy: one version more at each change, and never more than five.
