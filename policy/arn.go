@@ -7,9 +7,10 @@ const arnParts = 6
 
 // arnPattern is a pattern of an ARN.
 type arnPattern struct {
-	source string
-	parts  [arnParts]pattern
-	split  bool // parts are set
+	source    string
+	variables bool // some part has some
+	parts     [arnParts]pattern
+	split     bool // parts are set
 	// whole matches ARNs in one piece: for "*", and for a variable whose value is an ARN.
 	whole    pattern
 	anyWhole bool
@@ -23,7 +24,8 @@ func newARNPattern(source string, vars bool) (arnPattern, error) {
 	if !ok {
 		tokens, err := tokenize(source, true, vars)
 		p.whole = newPattern(source, tokens)
-		p.anyWhole = source == "*" || p.whole.form == variables
+		p.variables = p.whole.form == variables
+		p.anyWhole = source == "*" || p.variables
 		return p, err
 	}
 	p.split = true
@@ -33,14 +35,9 @@ func newARNPattern(source string, vars bool) (arnPattern, error) {
 			return p, err
 		}
 		p.parts[i] = newPattern(part, tokens)
+		p.variables = p.variables || p.parts[i].form == variables
 	}
 	return p, nil
-}
-
-// literalARN compiles a pattern without variables.
-func literalARN(source string) arnPattern {
-	p, _ := newARNPattern(source, false) // only variables can be wrong
-	return p
 }
 
 // splitPattern cuts a pattern at its first five colons outside variables.
@@ -74,22 +71,33 @@ func splitARN(s string) (parts [arnParts]string, ok bool) {
 	return parts, true
 }
 
-// matches compares part by part. What is not an ARN matches nothing.
-func (p *arnPattern) matches(s string, c Context) bool {
-	parts, ok := splitARN(s)
-	if !ok {
-		return false
-	}
+// match compares part by part. parts are those of s.
+func (p *arnPattern) match(s string, parts *[arnParts]string, w work) (matched bool, left work) {
 	if !p.split {
-		return p.anyWhole && p.whole.matchesIn(s, c)
+		if !p.anyWhole {
+			return false, w - compareWork
+		}
+		return p.whole.match(s, w)
 	}
 	// From the end, where ARNs differ.
 	for i := arnParts - 1; i >= 0; i-- {
-		if !p.parts[i].matchesIn(parts[i], c) {
-			return false
+		if matched, w = p.parts[i].match(parts[i], w); !matched || w < 0 {
+			return false, w
 		}
 	}
-	return true
+	return true, w
+}
+
+// resolve returns the pattern with values in place of variables.
+func (p *arnPattern) resolve(c Context, w work) (arnPattern, resolution, work) {
+	r := arnPattern{split: p.split, anyWhole: p.anyWhole}
+	var all, how resolution
+	r.whole, all, w = p.whole.resolve(c, w)
+	for i := range p.parts {
+		r.parts[i], how, w = p.parts[i].resolve(c, w)
+		all = max(all, how)
+	}
+	return r, all, w
 }
 
 // render returns the pattern with values in place of variables.
@@ -107,10 +115,11 @@ func (p *arnPattern) render(c Context) string {
 // arnTest is ArnEquals and ArnLike, which are the same.
 type arnTest struct {
 	patterns []arnPattern
+	unknown  bool // it is not known what some of the patterns match
 }
 
 func newARNTest(values []string, vars bool) (test, error) {
-	t := &arnTest{make([]arnPattern, len(values))}
+	t := &arnTest{patterns: make([]arnPattern, len(values))}
 	for i, v := range values {
 		var err error
 		if t.patterns[i], err = newARNPattern(v, vars); err != nil {
@@ -120,13 +129,43 @@ func newARNTest(values []string, vars bool) (test, error) {
 	return t, nil
 }
 
-func (t *arnTest) matches(got string, c Context) bool {
+// matches compares ARNs. What is none matches nothing.
+func (t *arnTest) matches(got string, c Context, w work) (matched bool, left work) {
+	parts, ok := splitARN(got)
+	if !ok {
+		return false, w - compareWork - work(len(got)>>2)
+	}
+	unknowns := t.unknown
 	for i := range t.patterns {
-		if t.patterns[i].matches(got, c) {
-			return true
+		p := &t.patterns[i]
+		if p.variables {
+			resolved, how, left := p.resolve(c, w)
+			w, unknowns = left, unknowns || how == unknown
+			if how != known {
+				continue
+			}
+			p = &resolved
+		}
+		if matched, w = p.match(got, &parts, w); matched || w < 0 {
+			return matched, w
 		}
 	}
-	return false
+	return false, w.unless(unknowns)
+}
+
+func (t *arnTest) resolve(c Context, w work) (test, work) {
+	r := &arnTest{unknown: t.unknown}
+	for i := range t.patterns {
+		p, how, left := t.patterns[i].resolve(c, w)
+		if w = left; how == known {
+			r.patterns = append(r.patterns, p)
+		}
+		r.unknown = r.unknown || how == unknown
+		if w < 0 {
+			break
+		}
+	}
+	return r, w
 }
 
 func (t *arnTest) wanted(c Context) []string {

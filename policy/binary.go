@@ -21,6 +21,8 @@ func newBinaryTest(values []string) (test, error) {
 }
 
 // matches compares the encoded forms: strict base64 has one for each value.
-func (t *binaryTest) matches(got string, _ Context) bool { return slices.Contains(t.texts, got) }
+func (t *binaryTest) matches(got string, _ Context, w work) (matched bool, left work) {
+	return slices.Contains(t.texts, got), w.parsed(got, len(t.texts))
+}
 
 func (t *binaryTest) wanted(Context) []string { return t.texts }

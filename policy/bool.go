@@ -34,9 +34,9 @@ func parseBool(s string) (value, ok bool) {
 	return false, false
 }
 
-func (t *boolTest) matches(got string, _ Context) bool {
+func (t *boolTest) matches(got string, _ Context, w work) (matched bool, left work) {
 	b, ok := parseBool(got)
-	return ok && (b && t.yes || !b && t.no)
+	return ok && (b && t.yes || !b && t.no), w - compareWork
 }
 
 func (t *boolTest) wanted(Context) []string { return t.texts }

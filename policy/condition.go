@@ -6,7 +6,7 @@ import "strings"
 type condition struct {
 	operator   string // as it was written
 	key        string // as it was written
-	lookup     string // the key in lower case
+	lookup     string // the key, folded
 	quantifier quantifier
 	null       bool // the operator is Null, which looks at presence alone
 	wantAbsent bool // Null: true is among the values
@@ -14,19 +14,29 @@ type condition struct {
 	negated    bool
 	denies     bool // the condition is a denying statement's
 	absent     bool // what an absent key makes of the condition
+	variables  bool // among the values
+	work       work // there is for the condition
 	test       test
 	op         operator
 }
 
 // test compares a value of a request with the values of a condition.
 type test interface {
-	// matches reports whether a value of the policy matches: negated operators turn that round.
-	matches(got string, c Context) bool
+	// matches reports whether a value of the policy matches: negated operators turn that round. If none does and no work is
+	// left, it is not known.
+	matches(got string, c Context, w work) (matched bool, left work)
 	// wanted returns the values of the policy with their variables replaced, for people to read.
 	wanted(c Context) []string
 }
 
-// met reports whether a context fulfils the condition.
+// resolver is a test whose values can have variables.
+type resolver interface {
+	// resolve returns the test with values in the place of variables, for requests with many values.
+	resolve(c Context, w work) (test, work)
+}
+
+// met reports whether a context fulfils the condition. Where that cannot be known, because a key that should have one
+// value has two, or because it would take too much work, it is what denies: the request gains nothing.
 //
 // A key with many values needs a set operator; without one IAM lets no condition hold on it, negated or not.
 // The members of a set without values are all of any kind, and none of them is: ForAllValues holds, ForAnyValue does not.
@@ -39,23 +49,40 @@ func (c *condition) met(context Context) bool {
 		return c.absent
 	case v.Ambiguous:
 		return c.denies
-	case c.quantifier == single:
-		return !v.Multi && c.holds(v.One, context)
 	case !v.Multi:
 		return c.holds(v.One, context)
+	case c.quantifier == single:
+		return false
 	}
-	for _, one := range v.Many {
-		if c.holds(one, context) == (c.quantifier == forAny) {
-			return c.quantifier == forAny
-		}
-	}
-	return c.quantifier == forAll
+	return c.holdsOn(v.Many, context)
 }
 
 // holds applies the operator to one value. A value that is not of the operator's type matches nothing, so that negated
 // operators hold on it as they do on an absent key.
 func (c *condition) holds(got string, context Context) bool {
-	return c.test.matches(got, context) != c.negated
+	matched, left := c.test.matches(got, context, c.work)
+	if !matched && left < 0 {
+		return c.denies
+	}
+	return matched != c.negated
+}
+
+// holdsOn is holds for a set of values.
+func (c *condition) holdsOn(set []string, context Context) bool {
+	t, left := c.test, c.work
+	if r, ok := t.(resolver); ok && c.variables {
+		t, left = r.resolve(context, left)
+	}
+	for _, got := range set {
+		var matched bool
+		if matched, left = t.matches(got, context, left); !matched && left < 0 {
+			return c.denies
+		}
+		if (matched != c.negated) == (c.quantifier == forAny) {
+			return c.quantifier == forAny
+		}
+	}
+	return c.quantifier == forAll
 }
 
 // compileConditions reads a Condition element: operators of keys of values.
@@ -89,7 +116,7 @@ func (p *parser) compileConditions(n *node) ([]condition, error) {
 
 // compileCondition reads the key and the values of one condition.
 func (p *parser) compileCondition(c *condition, o operator, n *node) error {
-	c.key, c.lookup = n.name, strings.ToLower(n.name)
+	c.key, c.lookup, c.work = n.name, Fold(n.name), p.workOf(n)
 	vendor, name, ok := strings.Cut(c.lookup, ":")
 	if !ok || vendor == "" || name == "" {
 		return p.refuse(InvalidCondition, "the condition key %q has no prefix such as aws: or kms:", n.name)
@@ -108,6 +135,7 @@ func (p *parser) compileCondition(c *condition, o operator, n *node) error {
 	if err != nil {
 		return p.refuse(InvalidCondition, "%s of %s: %v", c.operator, c.key, err)
 	}
+	c.patterns(func(q *pattern) { c.variables = c.variables || q.form == variables })
 	return nil
 }
 

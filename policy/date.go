@@ -86,17 +86,18 @@ func newDateTest(values []string, r relation) (test, error) {
 	return t, nil
 }
 
-func (t *dateTest) matches(got string, _ Context) bool {
+func (t *dateTest) matches(got string, _ Context, w work) (matched bool, left work) {
+	left = w.parsed(got, len(t.values))
 	i, ok := parseInstant(got)
 	if !ok {
-		return false
+		return false, left
 	}
 	for _, v := range t.values {
 		if t.relation.holds(i.compare(v)) {
-			return true
+			return true, left
 		}
 	}
-	return false
+	return false, left
 }
 
 func (t *dateTest) wanted(Context) []string { return t.texts }

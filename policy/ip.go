@@ -50,17 +50,18 @@ func parseAddr(s string) (netip.Addr, bool) {
 	return a.Unmap(), err == nil && a.Zone() == ""
 }
 
-func (t *ipTest) matches(got string, _ Context) bool {
+func (t *ipTest) matches(got string, _ Context, w work) (matched bool, left work) {
+	left = w.parsed(got, len(t.prefixes))
 	a, ok := parseAddr(got)
 	if !ok {
-		return false
+		return false, left
 	}
 	for _, p := range t.prefixes {
 		if p.Contains(a) {
-			return true
+			return true, left
 		}
 	}
-	return false
+	return false, left
 }
 
 func (t *ipTest) wanted(Context) []string { return t.texts }

@@ -43,7 +43,7 @@ func (l *linter) add(s Severity, code, detail, message string) {
 }
 
 // Lint looks for mistakes in a document. Findings are in the order of the statements, those of the document as a whole
-// first. A document that Parse refuses has one finding, whose code is the Reason. The other codes:
+// first. A document that Parse or CheckCustomerManaged refuses has one finding, whose code is the Reason. The other codes:
 //
 //	EveryoneAllowed     "*" may do something, and no condition says who (error) or another one only narrows it (warning)
 //	AllowNotPrincipal   Allow with NotPrincipal: everybody else may, of any account
@@ -52,12 +52,13 @@ func (l *linter) add(s Severity, code, detail, message string) {
 //	PolicyAndUse        one principal may change the key policy and decrypt
 //	AllActions          a principal other than the account may do everything with the key
 //	NoDelegation        the key policy does not let the account's IAM policies decide
-//	NoEffect            a statement does nothing
+//	NoEffect            a statement does nothing, or one of its actions or resources
 //	KeyResource         a key policy's Resource is not "*"
 //	UnknownAction       no service has the action
 //	OtherService        the action is of a service that the document has no say in
 //	NotOnKeys           a key policy cannot allow the action
 //	UnknownKey          no service has the condition key
+//	IdentityOnly        AWS documents the condition key for IAM policies only
 //	NeverMatches        a condition cannot hold
 //	AlwaysMatches       a condition always holds
 //	SometimesMatches    some of the actions never have the condition key
@@ -67,6 +68,9 @@ func (l *linter) add(s Severity, code, detail, message string) {
 //	OldVersion          a policy variable in a document whose version has none
 func Lint(kind Kind, text string) []Finding {
 	p, err := Parse(kind, text)
+	if err == nil {
+		err = p.CheckCustomerManaged()
+	}
 	if m := new(Malformed); errors.As(err, &m) {
 		return []Finding{{SeverityError, m.Reason.String(), m.Statement, "the document is malformed", m.Detail}}
 	}
@@ -93,15 +97,5 @@ func (l *linter) effect(s *statement) {
 	if !s.deny && s.notAction {
 		l.add(SeverityWarning, "AllowNotAction", s.sid,
 			"Allow with NotAction allows whatever it does not name, and what is added one day")
-	}
-}
-
-// resources looks for what a key policy's Resource cannot mean.
-func (l *linter) resources(s *statement) {
-	if l.policy.kind == Key && !s.inert && !slices.ContainsFunc(s.resources, func(p pattern) bool { return p.source == "*" }) {
-		l.add(SeverityNote, "KeyResource", s.resources[0].source, `a key policy is about its own key: its Resource is "*"`)
-	}
-	for i := range s.resources {
-		l.variables(&s.resources[i])
 	}
 }

@@ -14,6 +14,7 @@ func (l *linter) conditions(s *statement) {
 		l.values(c)
 		row, ok := find(l.keys, c.lookup)
 		if ok {
+			l.presence(s, c, row)
 			l.known(s, c, row)
 			l.carried(c, row, actions)
 		} else {
@@ -41,6 +42,25 @@ func (l *linter) settled(c *condition, why string) {
 	} else {
 		l.add(SeverityError, "NeverMatches", c.operator+" "+c.key, why)
 	}
+}
+
+// presence looks for conditions on the absence of a key that every request has, and for keys that have no place in a key
+// policy at AWS.
+func (l *linter) presence(s *statement, c *condition, row *keyRow) {
+	if c.null && !c.wantThere && (row.always == inAll || row.always == ofPrincipals && s.aboutPrincipals() ||
+		row.always == onKeys && l.policy.kind == Key) {
+		l.add(SeverityError, "NeverMatches", c.operator+" "+c.key, "every request has the key")
+	}
+	if row.identityOnly && l.policy.kind == Key {
+		l.add(SeverityWarning, "IdentityOnly", c.key, "AWS documents the key for IAM policies only; a key policy with it may do something else there")
+	}
+}
+
+// aboutPrincipals reports whether a statement can match users, roles and accounts alone, and neither a service nor somebody
+// whom an identity provider vouches for.
+func (s *statement) aboutPrincipals() bool {
+	l := s.principals
+	return l == nil || !s.notPrincipal && !l.everyone && len(l.services)+len(l.providers) == 0
 }
 
 // known checks a condition against what is known of its key.
@@ -198,7 +218,7 @@ func (c *condition) enumerate() ([]string, bool) {
 
 // hasVariables reports whether a condition depends on other keys.
 func (c *condition) hasVariables() bool {
-	keys := map[string]bool{}
-	c.patterns(func(p *pattern) { p.addKeys(keys) })
-	return len(keys) > 0
+	found := false
+	c.patterns(func(p *pattern) { p.eachKey(func(string) { found = true }) })
+	return found
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -72,7 +73,13 @@ func TestLintKeyPolicies(t *testing.T) {
 
 func TestLintConditions(t *testing.T) {
 	for _, tc := range []struct{ rule, actions, condition, want string }{
-		{"well", `"kms:Decrypt"`, `"StringEquals":{"kms:EncryptionContext:tenant":"blue"},"ForAnyValue:StringLike":{"kms:ResourceAliases":"alias/*"}`, ""},
+		{"well", `"kms:Decrypt"`, `"StringEquals":{"kms:EncryptionContext:tenant":"blue"},"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-1/*"}`, ""},
+		{"for IAM policies only", `"kms:Decrypt"`, `"ForAnyValue:StringLike":{"kms:ResourceAliases":"alias/*"}`, "warning IdentityOnly 1"},
+		{"always there", `"kms:Decrypt"`, `"Null":{"aws:SecureTransport":true}`, "error NeverMatches 1"},
+		{"always there, of a key", `"kms:Decrypt"`, `"Null":{"kms:KeySpec":"true"}`, "error NeverMatches 1"},
+		{"always there, of a role", `"kms:Decrypt"`, `"Null":{"aws:PrincipalArn":"true"}`, "error NeverMatches 1"},
+		{"always there, and must be", `"kms:Decrypt"`, `"Null":{"aws:PrincipalArn":"false"}`, ""},
+		{"there or not", `"kms:Decrypt"`, `"Null":{"aws:PrincipalArn":["true","false"]}`, ""},
 		{"not ours", `"kms:Decrypt"`, `"StringEquals":{"token.example.com:sub":"x","sts:ExternalId":"y","iam:PassedToService":"z"}`, ""},
 		{"unknown kms key", `"kms:Decrypt"`, `"StringEquals":{"kms:Tenant":"blue"}`, "warning UnknownKey 1"},
 		{"unknown global key", `"kms:Decrypt"`, `"StringNotEquals":{"aws:PrincipleArn":"x"}`, "warning UnknownKey 1"},
@@ -154,11 +161,108 @@ func TestLintOtherKinds(t *testing.T) {
 		{"trust of everyone who knows", Trust, st(permit, who, `"Action":"sts:AssumeRole"`, `"Condition":{"StringEquals":{"sts:ExternalId":"x"}}`), ""},
 		{"trust", Trust, st(permit, `"Principal":{"AWS":"111122223333"}`, `"Action":"sts:AssumeRole"`), ""},
 		{"SCP", ServiceControl, st(permit, `"Action":"*"`, which), ""},
-		{"RCP", ResourceControl, st(permit, who, `"Action":"*"`, which), ""},
+		{"SCP in all of the language", ServiceControl, st(permit, `"NotAction":"kms:*Grant"`, `"NotResource":"arn:aws:kms:*:*:key/x"`, `"Condition":{"StringEquals":{"aws:RequestedRegion":"eu-west-1"}}`), "warning AllowNotAction 0"},
+		{"SCP of the older version", ServiceControl, `{"Version":"2008-10-17","Statement":{` + permit + `,"Action":"*",` + which + `}}`, "error InvalidVersion -1"},
+		{"RCP that allows", ResourceControl, st(permit, who, `"Action":"*"`, which), "error InvalidEffect 0"},
+		{"RCP", ResourceControl, st(forbid, who, what, which), ""},
+		{"principals always have an ARN", Identity, st(permit, what, which, `"Condition":{"Null":{"aws:PrincipalArn":"true"}}`), "error NeverMatches 0"},
+		{"services have none", Key, document(sane, `{`+strings.Join([]string{forbid, who, what, which}, ",")+`,"Condition":{"Null":{"aws:PrincipalArn":"true"}}}`), ""},
+		{"a service has none", Key, document(sane, `{`+strings.Join([]string{permit, `"Principal":{"Service":"s3.amazonaws.com"}`, what, which}, ",")+`,"Condition":{"Null":{"aws:PrincipalArn":"true"}}}`), ""},
+		{"operations on no key have none of its keys", Identity, st(permit, what, which, `"Condition":{"Null":{"kms:KeySpec":"true"}}`), ""},
+		{"aliases in an IAM policy", Identity, st(permit, what, which, `"Condition":{"ForAnyValue:StringEquals":{"kms:ResourceAliases":"alias/a"}}`), ""},
 		{"endpoint", Endpoint, st(permit, who, `"Action":"*"`, which), ""},
 	} {
 		if got := about(Lint(tc.kind, tc.text)); got != tc.want {
 			t.Errorf("%s: %q, want %q", tc.rule, got, tc.want)
+		}
+	}
+}
+
+// What an action is decided on: a key, an alias or nothing. A statement that brings together what does not belong together has
+// no effect, or less than it seems to have.
+func TestLintResources(t *testing.T) {
+	const (
+		key   = `"arn:aws:kms:us-east-1:111122223333:key/1234"`
+		alias = `"arn:aws:kms:us-east-1:111122223333:alias/app"`
+	)
+	cases := []struct{ rule, actions, resources, want string }{
+		{"use of a key", `"kms:Decrypt"`, key, ""},
+		{"use of a key by its alias", `"kms:Decrypt"`, alias, "error NoEffect 0"},
+		{"use of a key by any alias", `["kms:Encrypt","kms:GenerateDataKey*"]`, `"arn:aws:kms:*:*:alias/*"`, "error NoEffect 0, error NoEffect 0"},
+		{"an alias besides", `"kms:Decrypt"`, `[` + key + `,` + alias + `]`, "warning NoEffect 0"},
+		{"a pattern of both", `"kms:Decrypt"`, `"arn:aws:kms:*:111122223333:*"`, ""},
+		{"a pattern across colons", `"kms:Decrypt"`, `"arn:*"`, ""},
+		{"a pattern that can be a key", `"kms:Decrypt"`, `"arn:aws:kms:us-east-1:111122223333:?e*4"`, ""},
+		{"a pattern that can be no key", `"kms:Decrypt"`, `"arn:aws:kms:us-east-1:111122223333:?f*"`, "error NoEffect 0"},
+		{"a variable", `"kms:Decrypt"`, `"arn:aws:kms:us-east-1:111122223333:${aws:PrincipalTag/key}"`, ""},
+		{"a variable in an alias", `"kms:Decrypt"`, `"arn:aws:kms:us-east-1:111122223333:alias/${aws:PrincipalTag/key}"`, "error NoEffect 0"},
+		{"of another service", `"kms:Decrypt"`, `"arn:aws:s3:::reports"`, "error NoEffect 0"},
+		{"aliases", `["kms:CreateAlias","kms:DeleteAlias"]`, `[` + key + `,` + alias + `]`, ""},
+		{"half of an alias", `"kms:UpdateAlias"`, alias, ""},
+		{"a pattern of actions, some on aliases", `"kms:Create*"`, alias, ""},
+		{"everything on keys", `"kms:*"`, key, ""},
+		{"everything", `"*"`, `"arn:aws:s3:::reports"`, "error NoEffect 0"},
+		{"on no key", `"kms:CreateKey"`, `"*"`, ""},
+		{"on no key, with a key", `"kms:CreateKey"`, key, "error NoEffect 0"},
+		{"on no key, with all keys", `["kms:ListKeys","kms:DescribeKey"]`, `"arn:aws:kms:*:*:key/*"`, "error NoEffect 0"},
+		{"on no key, with all of KMS", `"kms:GenerateRandom"`, `"arn:aws:kms:*"`, "error NoEffect 0"},
+		{"another service besides", `["iam:GetUser","kms:Decrypt"]`, `["arn:aws:iam::111122223333:user/a",` + key + `]`, ""},
+		{"an unknown action", `"kms:Destroy"`, alias, "warning UnknownAction 0"},
+	}
+	for _, tc := range cases {
+		for _, kind := range []Kind{Identity, ServiceControl} {
+			findings := slices.DeleteFunc(Lint(kind, st(forbid, `"Action":`+tc.actions, `"Resource":`+tc.resources)), func(f Finding) bool { return f.Code == "OtherService" })
+			if got := about(findings); got != tc.want {
+				t.Errorf("%s: %q, want %q: %+v", tc.rule, got, tc.want, findings)
+			}
+		}
+	}
+	for _, st := range []string{
+		st(forbid, `"Action":"kms:Decrypt"`, `"NotResource":`+alias), st(forbid, `"NotAction":"kms:Decrypt"`, `"Resource":`+alias),
+	} {
+		if got := about(Lint(Identity, st)); got != "" {
+			t.Errorf("all but some: %q", got)
+		}
+	}
+}
+
+// Whether a pattern can match a text of a form, put to texts.
+func TestCanBeAgreesWithTexts(t *testing.T) {
+	var texts []string
+	for n, from := 0, []string{""}; n < 6; n++ {
+		texts = append(texts, from...)
+		var next []string
+		for _, s := range from {
+			next = append(next, s+"a", s+"b", s+":")
+		}
+		from = next
+	}
+	yes := 0
+	for _, source := range []string{"", "*", "?", "a", "a*", "*a", "*b*", "?a", "a?", "a*b", "?*", "*?b", "**", "b?*a", "*:", "a:*", "*:*a", "?:b*", "::*", "a*:?"} {
+		for _, form := range []string{"", "*", "a", "a*", "*b", ":", "*:*", "a:*", "*:b", "*a*", "a*:b*", "::", "*:*:*"} {
+			all := regexp.MustCompile("^" + strings.ReplaceAll(form, "*", "[^:]*") + "$")
+			want := slices.ContainsFunc(texts, func(s string) bool { return matchWildcard(source, s) && all.MatchString(s) })
+			p := compileWild(source)
+			if got := p.canBe(form); got != want {
+				t.Errorf("%q can be %q: %v, want %v", source, form, got, want)
+			}
+			if want {
+				yes++
+			}
+		}
+	}
+	if yes < 80 {
+		t.Errorf("only %d patterns can be what they are asked", yes)
+	}
+}
+
+func TestMultiValued(t *testing.T) {
+	for key, want := range map[string]bool{
+		"kms:GrantOperations": true, "aws:sourceorgpaths": true, "aws:TagKeys": true, "aws:SourceOrgID": false,
+		"aws:PrincipalTag/team": false, "kms:EncryptionContext:a": false, "kms:Unknown": false, "sts:ExternalId": false,
+	} {
+		if got := MultiValued(key); got != want {
+			t.Errorf("%s: %v", key, got)
 		}
 	}
 }

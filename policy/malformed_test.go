@@ -66,6 +66,7 @@ func refusals() []refusal {
 		{"nested absurdly", Key, strings.Repeat(`[`, 100_000), Syntax, -1},
 		{"more than a mebibyte", Key, strings.Repeat(` `, MaxBytes+1), TooLarge, -1},
 		{"more question marks than can be matched", Identity, document(conditional(Allow, "StringLike", "aws:userid", `"*`+strings.Repeat("?a", maxWildcards+1)+`"`)), TooLarge, 0},
+		{"variables beside question marks", Identity, document(conditional(Allow, "StringLike", "aws:userid", `"*?`+strings.Repeat("${aws:userid}", maxWildcards)+`"`)), TooLarge, 0},
 		{"more question marks in all", Key, document(`{"Effect":"Deny","Principal":"*","Resource":"`+strings.Repeat("?", maxWildcards)+`"}`, `{"Effect":"Deny","Principal":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::1:role/?"}}}`), TooLarge, 1},
 		{"more statements than counted", Key, document(strings.Repeat(`{},`, 1<<15) + `{}`), TooLarge, -1},
 

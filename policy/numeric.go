@@ -79,17 +79,18 @@ func newNumericTest(values []string, r relation) (test, error) {
 	return t, nil
 }
 
-func (t *numericTest) matches(got string, _ Context) bool {
+func (t *numericTest) matches(got string, _ Context, w work) (matched bool, left work) {
+	left = w.parsed(got, len(t.values))
 	d, ok := parseDecimal(got)
 	if !ok {
-		return false
+		return false, left
 	}
 	for _, v := range t.values {
 		if t.relation.holds(d.compare(v)) {
-			return true
+			return true, left
 		}
 	}
-	return false
+	return false, left
 }
 
 func (t *numericTest) wanted(Context) []string { return t.texts }

@@ -27,7 +27,8 @@ type parser struct {
 	variables bool // policy variables are replaced
 	statement int  // index, -1 outside
 	sids      map[string]bool
-	wildcards int // so far
+	wildcards int  // so far
+	perByte   work // of a part's text
 }
 
 // refuse makes the error for the statement at hand.
@@ -45,6 +46,7 @@ func Parse(kind Kind, text string) (*Policy, error) {
 	if len(text) > MaxBytes {
 		return nil, p.refuse(TooLarge, "the document has more than %d bytes", MaxBytes)
 	}
+	p.perByte = min(workPerByte, work(maxWork/max(1, len(text))))
 	root, err := readTree(text)
 	if err != nil {
 		return nil, p.refuse(Syntax, "%v", err)
@@ -69,14 +71,22 @@ func Parse(kind Kind, text string) (*Policy, error) {
 
 // maxWildcards is how often the wildcard ? may be in the resources and conditions of a document. Only such patterns take
 // time that grows with the product of their length and the request's: without a bound, a document of 32 KiB and an
-// encryption context of 8 KiB keep a processor busy for a second.
+// encryption context of 8 KiB would take all the work that there is. The variables of such patterns count as well, because
+// nobody knows how long their values are.
 const maxWildcards = 512
 
 func (p *parser) countWildcards(q *pattern) {
+	ones, unknowns := 0, 0
 	for i := range q.tokens {
-		if q.tokens[i].op == anyOne {
-			p.wildcards++
+		switch q.tokens[i].op {
+		case anyOne:
+			ones++
+		case variable:
+			unknowns++
 		}
+	}
+	if ones > 0 {
+		p.wildcards += ones + unknowns
 	}
 }
 

@@ -70,7 +70,7 @@ type Principal struct {
 
 // Context knows the condition keys of a request.
 type Context interface {
-	// Lookup returns the values of a condition key, whose name is in lower case and complete: aws:principaltag/team,
+	// Lookup returns the values of a condition key, whose name is folded (Fold) and complete: aws:principaltag/team,
 	// kms:encryptioncontext:tenant. ok is false when the request does not have the key.
 	Lookup(key string) (v Values, ok bool)
 }

@@ -16,6 +16,7 @@ const (
 // principals are the names in a Principal or NotPrincipal element.
 type principals struct {
 	everyone  bool
+	star      bool     // written as "*" and nothing else
 	accounts  []string // twelve digits
 	names     []string // ARNs and unique ids
 	services  []string
@@ -115,7 +116,7 @@ func (p *parser) compilePrincipals(n *node) (*principals, error) {
 		if n.text != "*" {
 			return nil, p.refuse(InvalidPrincipal, `the principal %q is neither "*" nor an object`, n.text)
 		}
-		return &principals{everyone: true, listed: []listedPrincipal{{awsPrincipal, "*"}}}, nil
+		return &principals{everyone: true, star: true, listed: []listedPrincipal{{awsPrincipal, "*"}}}, nil
 	}
 	if n.kind != isObject {
 		return nil, p.refuse(Syntax, `%s is neither "*" nor an object`, n.name)

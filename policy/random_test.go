@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -173,6 +174,17 @@ func TestTraceAgreesWithEvaluate(t *testing.T) {
 			traces, got := p.Trace(r), p.Evaluate(r)
 			if want := traced(traces); got != want {
 				t.Fatalf("%s\nsays %v of %+v, and its trace %v", p.Text(), got, r, want)
+			}
+			matching := map[Effect][]int{}
+			for _, trace := range traces {
+				if trace.Matched {
+					matching[trace.Effect] = append(matching[trace.Effect], trace.Index)
+				}
+			}
+			for _, effect := range []Effect{Allow, Deny} {
+				if got := p.Matching(r, effect); !slices.Equal(got, matching[effect]) {
+					t.Fatalf("%s\nhas %s in statements %v, and its trace in %v", p.Text(), effect, got, matching[effect])
+				}
 			}
 			for _, trace := range traces {
 				met := true

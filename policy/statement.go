@@ -14,9 +14,10 @@ type statement struct {
 	actions   []pattern
 	notAction bool
 	// resources are those of Resource or NotResource; none in a trust policy, which is about the role that it belongs to.
-	resources   []pattern
-	notResource bool
-	anyResource bool
+	resources                []pattern
+	notResource              bool
+	anyResource              bool
+	actionWork, resourceWork work
 	// inert: a key policy's statement without an action or a resource, which has no effect.
 	inert bool
 
@@ -25,9 +26,14 @@ type statement struct {
 
 // matchAction reports whether the statement is about an action.
 func (s *statement) matchAction(action string) bool {
+	left := s.actionWork
 	for i := range s.actions {
-		if s.actions[i].matches(action) {
+		var matched bool
+		if matched, left = s.actions[i].match(action, left); matched {
 			return !s.notAction
+		}
+		if left < 0 {
+			return s.deny
 		}
 	}
 	return s.notAction
@@ -35,19 +41,37 @@ func (s *statement) matchAction(action string) bool {
 
 // matchResource reports whether the statement is about a resource. A pattern with a variable that has no value matches
 // nothing. In NotResource that would make a statement allow what it was to spare; then the statement is invalid, as the IAM
-// User Guide has it in general of variables that cannot be resolved, if it allows. If it denies, it does.
+// User Guide has it in general of variables that cannot be resolved, if it allows. If it denies, it does. So it is where
+// nothing can be known: a variable has two values, or no work is left.
 func (s *statement) matchResource(resource string, c Context) bool {
 	if s.anyResource {
 		return true
 	}
+	left, unknowns := s.resourceWork, false
 	for i := range s.resources {
-		p := &s.resources[i]
-		if p.matchesIn(resource, c) {
-			return !s.notResource
+		p, how := &s.resources[i], known
+		if p.form == variables {
+			var resolved pattern
+			resolved, how, left = p.resolve(c, left)
+			p = &resolved
 		}
-		if s.notResource && !s.deny && !p.resolvable(c) {
-			return false
+		switch how {
+		case known:
+			var matched bool
+			if matched, left = p.match(resource, left); matched {
+				return !s.notResource
+			}
+		case unknown:
+			unknowns = true
+		case valueless:
+			unknowns = unknowns || s.notResource
 		}
+		if left < 0 {
+			return s.deny
+		}
+	}
+	if unknowns {
+		return s.deny
 	}
 	return s.notResource
 }
@@ -176,7 +200,7 @@ func (p *parser) readActions(n *node, s *statement) error {
 	if not && p.kind == ResourceControl {
 		return p.refuse(InvalidAction, "NotAction has no place in this kind of policy")
 	}
-	s.notAction = not
+	s.notAction, s.actionWork = not, p.workOf(member)
 	s.actions = make([]pattern, len(names))
 	for i, name := range names {
 		if err := p.checkAction(name); err != nil {
@@ -248,7 +272,7 @@ func (p *parser) readResources(n *node, s *statement) error {
 	if len(names) == 0 {
 		return p.empty(s, not, MissingResource, member.name)
 	}
-	s.notResource = not
+	s.notResource, s.resourceWork = not, p.workOf(member)
 	s.resources = make([]pattern, len(names))
 	for i, name := range names {
 		if s.resources[i], err = p.compileResource(name); err != nil {

@@ -77,6 +77,11 @@ func (c *condition) trace(context Context) ConditionTrace {
 func (c *condition) values(context Context) []string {
 	switch {
 	case !c.null:
+		if r, ok := c.test.(resolver); ok && c.variables {
+			if _, left := r.resolve(context, c.work); left < 0 { // nor is there room to write it down
+				context = nil
+			}
+		}
 		return c.test.wanted(context)
 	case c.wantAbsent && c.wantThere:
 		return []string{"true", "false"}

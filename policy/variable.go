@@ -53,7 +53,7 @@ func cutVariable(s string) (token, int, error) {
 		if name == "*" || name == "?" || name == "$" {
 			return token{op: literal, text: name}, end + 1, nil
 		}
-		return token{op: variable, text: strings.ToLower(name)}, end + 1, nil
+		return token{op: variable, text: Fold(name), name: name}, end + 1, nil
 	}
 	value, ok := strings.CutPrefix(strings.TrimLeft(s[end+1:], " "), "'")
 	if !ok {
@@ -64,44 +64,66 @@ func cutVariable(s string) (token, int, error) {
 	if !ok || !strings.HasPrefix(rest, "}") {
 		return token{}, 0, errDefault
 	}
-	return token{op: variable, text: strings.ToLower(name), fallback: value, hasFallback: true}, len(s) - len(rest) + 1, nil
+	return token{op: variable, text: Fold(name), name: name, fallback: value, hasFallback: true}, len(s) - len(rest) + 1, nil
 }
 
-// resolve puts values in the place of variables. ok is false if one has neither a value nor a default.
-func resolve(tokens []token, c Context) (resolved []token, ok bool) {
-	resolved = make([]token, 0, len(tokens))
-	for _, t := range tokens {
-		if t.op != variable {
-			resolved = append(resolved, t)
+// resolution is what became of the variables of a pattern.
+type resolution uint8
+
+const (
+	known     resolution = iota // the pattern has none any more
+	unknown                     // one has two values where one should be, or no work is left
+	valueless                   // one has neither a value nor a default: the pattern matches nothing, whatever the others are
+)
+
+// resolve returns a pattern with values in place of its variables. Literals that have become neighbours are one: what is
+// to be matched is no more complicated than what was written.
+func (p *pattern) resolve(c Context, w work) (pattern, resolution, work) {
+	if p.form != variables {
+		return *p, known, w
+	}
+	if len(p.tokens) == 1 {
+		text, how := p.tokens[0].value(c)
+		return pattern{form: exact, text: text, fold: p.fold}, how, w - lookupWork
+	}
+	tokens, all := make([]token, 0, len(p.tokens)), known
+	for i := range p.tokens {
+		t := &p.tokens[i]
+		if w -= stepWork; t.op != variable {
+			tokens = append(tokens, *t)
 			continue
 		}
-		text, ok := t.value(c)
-		if !ok {
-			return nil, false
+		text, how := t.value(c)
+		switch w = (w - lookupWork).joined(len(text)); {
+		case w < 0:
+			return pattern{}, unknown, spent
+		case how == valueless:
+			return pattern{}, valueless, w
 		}
-		resolved = append(resolved, token{op: literal, text: text})
+		all = max(all, how)
+		tokens = appendLiteral(tokens, text)
 	}
-	return resolved, true
+	if all != known {
+		return pattern{}, all, w
+	}
+	r := pattern{form: general, tokens: join(tokens), fold: p.fold}
+	r.simplify()
+	return r, known, w
 }
 
-// value returns what a context has for a variable. Keys with many values are no variables.
-func (t *token) value(c Context) (string, bool) {
-	if v, ok := lookup(c, t.text); ok && !v.Multi {
-		return v.One, true
+// value returns what a context has for a variable. Keys with many values are no variables; one that has them and should
+// have one has no default either.
+func (t *token) value(c Context) (string, resolution) {
+	v, ok := lookup(c, t.text)
+	switch {
+	case ok && v.Ambiguous:
+		return "", unknown
+	case ok && !v.Multi:
+		return v.One, known
+	case t.hasFallback:
+		return t.fallback, known
 	}
-	return t.fallback, t.hasFallback
-}
-
-// resolvable reports whether every variable of a pattern has a value or a default.
-func (p *pattern) resolvable(c Context) bool {
-	for i := range p.tokens {
-		if t := &p.tokens[i]; t.op == variable {
-			if _, ok := t.value(c); !ok {
-				return false
-			}
-		}
-	}
-	return true
+	return "", valueless
 }
 
 // render returns a pattern with values in place of its variables, as far as there are any, for people to read.
@@ -119,7 +141,7 @@ func (p *pattern) render(c Context) string {
 		case literal:
 			b.WriteString(t.text)
 		case variable:
-			if text, ok := t.value(c); ok {
+			if text, how := t.value(c); how == known {
 				b.WriteString(text)
 			} else {
 				b.WriteString("${" + t.text + "}")

@@ -124,4 +124,11 @@ func TestKeysAreThoseOfConditionsAndVariables(t *testing.T) {
 	if want := "aws:principalarn aws:tokenissuetime aws:username kms:viaservice test:a test:b test:c"; got != want {
 		t.Errorf("keys are %s, want %s", got, want)
 	}
+	var written []string
+	p.EachKey(func(key string) { written = append(written, key) })
+	slices.Sort(written)
+	got = strings.Join(slices.Compact(written), " ")
+	if want := "KMS:VIASERVICE aws:PrincipalArn aws:TokenIssueTime aws:UserName kms:ViaService test:A test:B test:C"; got != want {
+		t.Errorf("keys are written %s, want %s", got, want)
+	}
 }

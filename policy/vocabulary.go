@@ -79,7 +79,20 @@ type keyRow struct {
 	multi bool
 	// actions are those of KMS whose requests have the key; nil for all.
 	actions []string
+	always  attendance
+	// identityOnly: AWS documents the key for IAM policies, and not for key policies.
+	identityOnly bool
 }
+
+// attendance says which requests are sure to have a key.
+type attendance uint8
+
+const (
+	sometimes    attendance = iota
+	inAll                   // every request
+	ofPrincipals            // those of users, roles and root users, but not of services or without credentials
+	onKeys                  // those on a KMS key
+)
 
 // is reports whether a key in lower case is the row's.
 func (r *keyRow) is(key string) bool {
@@ -98,6 +111,23 @@ func find(rows []keyRow, key string) (*keyRow, bool) {
 	return &rows[i], true
 }
 
+// ConditionKeys returns the names of the global condition keys and those of KMS, in lower case. A name that ends in : or / is
+// followed by one of the caller's choice: aws:principaltag/.
+func ConditionKeys() []string {
+	var names []string
+	for _, row := range slices.Concat(globalKeys(), kmsKeys()) {
+		names = append(names, row.name)
+	}
+	return names
+}
+
+// MultiValued reports whether requests have several values for a condition key, whose case does not matter. Keys of other
+// services than KMS are not known here.
+func MultiValued(key string) bool {
+	row, ok := find(slices.Concat(globalKeys(), kmsKeys()), strings.ToLower(key))
+	return ok && row.multi
+}
+
 // globalKeys returns the keys that all services have.
 func globalKeys() []keyRow {
 	tagging := []string{"CreateKey", "ReplicateKey", "TagResource"}
@@ -105,28 +135,28 @@ func globalKeys() []keyRow {
 		{name: "aws:calledvia", multi: true},
 		{name: "aws:calledviafirst"},
 		{name: "aws:calledvialast"},
-		{name: "aws:currenttime", typ: dateValue},
-		{name: "aws:epochtime", typ: dateValue},
+		{name: "aws:currenttime", typ: dateValue, always: inAll},
+		{name: "aws:epochtime", typ: dateValue, always: inAll},
 		{name: "aws:federatedprovider"},
 		{name: "aws:multifactorauthage", typ: numberValue},
 		{name: "aws:multifactorauthpresent", typ: boolValue},
-		{name: "aws:principalaccount", typ: accountID},
-		{name: "aws:principalarn", typ: arnValue},
-		{name: "aws:principalisawsservice", typ: boolValue},
+		{name: "aws:principalaccount", typ: accountID, always: ofPrincipals},
+		{name: "aws:principalarn", typ: arnValue, always: ofPrincipals},
+		{name: "aws:principalisawsservice", typ: boolValue, always: inAll},
 		{name: "aws:principalorgid"},
 		{name: "aws:principalorgpaths", multi: true},
 		{name: "aws:principalservicename"},
 		{name: "aws:principalservicenameslist", multi: true},
 		{name: "aws:principaltag/"},
-		{name: "aws:principaltype"},
+		{name: "aws:principaltype", always: inAll},
 		{name: "aws:referer"},
-		{name: "aws:requestedregion"},
+		{name: "aws:requestedregion", always: ofPrincipals},
 		{name: "aws:requesttag/", actions: tagging},
-		{name: "aws:resourceaccount", typ: accountID},
+		{name: "aws:resourceaccount", typ: accountID, always: ofPrincipals},
 		{name: "aws:resourceorgid"},
 		{name: "aws:resourceorgpaths", multi: true},
 		{name: "aws:resourcetag/"},
-		{name: "aws:securetransport", typ: boolValue},
+		{name: "aws:securetransport", typ: boolValue, always: inAll},
 		{name: "aws:sourceaccount", typ: accountID},
 		{name: "aws:sourcearn", typ: arnValue},
 		{name: "aws:sourceidentity"},
@@ -138,9 +168,9 @@ func globalKeys() []keyRow {
 		{name: "aws:tagkeys", multi: true, actions: append(tagging, "UntagResource")},
 		{name: "aws:tokenissuetime", typ: dateValue},
 		{name: "aws:useragent"},
-		{name: "aws:userid"},
+		{name: "aws:userid", always: ofPrincipals},
 		{name: "aws:username"},
-		{name: "aws:viaawsservice", typ: boolValue},
+		{name: "aws:viaawsservice", typ: boolValue, always: inAll},
 		{name: "aws:vpcsourceip", typ: ipValue},
 	}
 }
@@ -159,8 +189,8 @@ func kmsKeys() []keyRow {
 	return []keyRow{
 		{name: "kms:bypasspolicylockoutsafetycheck", typ: boolValue, actions: lockout},
 		{name: "kms:calleraccount", typ: accountID},
-		{name: "kms:customermasterkeyspec"},
-		{name: "kms:customermasterkeyusage"},
+		{name: "kms:customermasterkeyspec", always: onKeys},
+		{name: "kms:customermasterkeyusage", always: onKeys},
 		{name: "kms:datakeypairspec", actions: dataKeyPairs},
 		{name: "kms:encryptionalgorithm", actions: encryption},
 		{name: "kms:encryptioncontext:", actions: withContext},
@@ -173,19 +203,19 @@ func kmsKeys() []keyRow {
 		{name: "kms:grantisforawsresource", typ: boolValue, actions: []string{"CreateGrant", "ListGrants", "RevokeGrant"}},
 		{name: "kms:grantoperations", multi: true, actions: grant},
 		{name: "kms:keyagreementalgorithm", actions: []string{"DeriveSharedSecret"}},
-		{name: "kms:keyorigin"},
-		{name: "kms:keyspec"},
-		{name: "kms:keyusage"},
+		{name: "kms:keyorigin", always: onKeys},
+		{name: "kms:keyspec", always: onKeys},
+		{name: "kms:keyusage", always: onKeys},
 		{name: "kms:macalgorithm", actions: []string{"GenerateMac", "VerifyMac"}},
 		{name: "kms:messagetype", actions: []string{"Sign", "Verify"}},
-		{name: "kms:multiregion", typ: boolValue},
+		{name: "kms:multiregion", typ: boolValue, always: onKeys},
 		{name: "kms:multiregionkeytype"},
 		{name: "kms:primaryregion", actions: []string{"UpdatePrimaryRegion"}},
 		{name: "kms:reencryptonsamekey", typ: boolValue, actions: []string{"ReEncryptFrom", "ReEncryptTo"}},
 		{name: "kms:recipientattestation:", actions: enclave},
 		{name: "kms:replicaregion", actions: []string{"ReplicateKey"}},
 		{name: "kms:requestalias", actions: byAlias},
-		{name: "kms:resourcealiases", multi: true},
+		{name: "kms:resourcealiases", multi: true, identityOnly: true},
 		{name: "kms:retiringprincipal", typ: arnValue, actions: grant},
 		{name: "kms:retiringserviceprincipal", actions: grant},
 		{name: "kms:rotationperiodindays", typ: numberValue, actions: []string{"EnableKeyRotation"}},

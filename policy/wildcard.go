@@ -1,23 +1,10 @@
 package policy
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 )
-
-// MatchWildcard reports whether s matches a pattern, in which * stands for any number of characters and ? for one.
-// It compares case. Memory is linear in the pattern, time at most the product of the lengths.
-func MatchWildcard(pattern, s string) bool {
-	p := compileWild(pattern)
-	return p.matches(s)
-}
-
-// MatchARN reports whether an ARN matches a pattern, comparing the six parts of both separately, so that * and ? do not
-// stand for the colons between the first five parts. "*" matches every ARN.
-func MatchARN(pattern, s string) bool {
-	p := literalARN(pattern)
-	return p.matches(s, nil)
-}
 
 // op is what a token of a pattern stands for.
 type op uint8
@@ -32,7 +19,8 @@ const (
 // token is a piece of a pattern.
 type token struct {
 	op   op
-	text string // of a literal; the key of a variable, in lower case
+	text string // of a literal; the key of a variable, folded
+	name string // the key of a variable, as it was written
 	// fallback stands in for a variable without a value, if it has one.
 	fallback    string
 	hasFallback bool
@@ -51,7 +39,7 @@ const (
 // pattern is a compiled pattern.
 type pattern struct {
 	form   form
-	fold   bool   // text and tokens are in lower case, and case does not matter
+	fold   bool   // text and tokens are in small letters, and case does not matter
 	text   string // for exact and prefix
 	source string // as it was written
 	tokens []token
@@ -62,7 +50,7 @@ func compileWild(source string) pattern {
 	return newPattern(source, appendWild(nil, source))
 }
 
-// compileFolded is compileWild for patterns that do not look at case.
+// compileFolded is compileWild for patterns of ASCII that do not look at case.
 func compileFolded(source string) pattern {
 	p := compileWild(strings.ToLower(source))
 	p.source, p.fold = source, true
@@ -70,12 +58,18 @@ func compileFolded(source string) pattern {
 }
 
 func newPattern(source string, tokens []token) pattern {
-	tokens = join(tokens)
-	p := pattern{source: source, tokens: tokens, form: general}
-	for _, t := range tokens {
-		if t.op == variable {
+	p := pattern{source: source, tokens: join(tokens), form: general}
+	p.simplify()
+	return p
+}
+
+// simplify finds the best form.
+func (p *pattern) simplify() {
+	tokens := p.tokens
+	for i := range tokens {
+		if tokens[i].op == variable {
 			p.form = variables
-			return p
+			return
 		}
 	}
 	switch {
@@ -88,7 +82,6 @@ func newPattern(source string, tokens []token) pattern {
 	case len(tokens) == 2 && tokens[0].op == literal && tokens[1].op == anyRun:
 		p.form, p.text = prefix, tokens[0].text
 	}
-	return p
 }
 
 // appendWild splits text at * and ?.
@@ -145,30 +138,31 @@ func concat(tokens []token) string {
 	return b.String()
 }
 
-// matches matches a pattern without variables.
+// matches matches a pattern without variables, whatever it costs.
 func (p *pattern) matches(s string) bool {
-	switch p.form {
-	case exact:
-		return equal(s, p.text, p.fold)
-	case prefix:
-		return hasPrefix(s, p.text, p.fold)
-	default:
-		return matchTokens(p.tokens, s, p.fold)
-	}
+	matched, _ := p.match(s, math.MaxInt)
+	return matched
 }
 
-// matchesIn matches a pattern whose variables a context knows. A pattern with a variable that has no value matches nothing.
-func (p *pattern) matchesIn(s string, c Context) bool {
-	if p.form != variables {
-		return p.matches(s)
+// match matches a pattern without variables. What it returns is not known if no work is left.
+func (p *pattern) match(s string, w work) (bool, work) {
+	switch p.form {
+	case exact:
+		if p.fold {
+			equal, cost := foldsTo(s, p.text)
+			return equal, w - compareWork - cost
+		}
+		return s == p.text, w.compared(s, p.text, false)
+	case prefix:
+		return hasPrefix(s, p.text, p.fold), w.compared(s, p.text, p.fold)
+	default:
+		return matchTokens(p.tokens, s, p.fold, w)
 	}
-	tokens, ok := resolve(p.tokens, c)
-	return ok && matchTokens(tokens, s, p.fold)
 }
 
 func equal(s, text string, fold bool) bool {
 	if fold {
-		return strings.EqualFold(s, text)
+		return equalLower(s, text)
 	}
 	return s == text
 }
@@ -177,39 +171,50 @@ func hasPrefix(s, text string, fold bool) bool {
 	return len(s) >= len(text) && equal(s[:len(text)], text, fold)
 }
 
+func hasSuffix(s, text string, fold bool) bool {
+	return len(s) >= len(text) && equal(s[len(s)-len(text):], text, fold)
+}
+
 // matchTokens is the usual greedy match: where it fails, the last * takes more. It never looks back further, because what
-// an earlier * could take the last one can take as well.
-func matchTokens(tokens []token, s string, fold bool) bool {
+// an earlier * could take the last one can take as well. Time is at most the product of the lengths, and without ? little
+// more than their sum.
+func matchTokens(tokens []token, s string, fold bool, w work) (bool, work) {
 	t, i := 0, 0
 	star, mark := -1, 0
-	for {
+	for w >= 0 {
 		switch {
 		case t == len(tokens):
 			if i == len(s) || t > 0 && tokens[t-1].op == anyRun {
-				return true
+				return true, w
 			}
 		case tokens[t].op == anyRun:
+			if t+2 == len(tokens) && tokens[t+1].op == literal {
+				return hasSuffix(s[i:], tokens[t+1].text, fold), w.compared(s[i:], tokens[t+1].text, fold)
+			}
 			star, mark = t, i
 			t++
 			continue
 		default:
-			if n := tokens[t].width(s[i:], fold); n >= 0 {
+			n := tokens[t].width(s[i:], fold)
+			if w = w.compared(s[i:], tokens[t].text, fold) - stepWork; n >= 0 {
 				i += n
 				t++
 				continue
 			}
 		}
 		if star < 0 || mark >= len(s) {
-			return false
+			return false, w
 		}
 		_, n := utf8.DecodeRuneInString(s[mark:])
 		mark += n
 		if n = tokens[star+1].seek(s[mark:], fold); n < 0 {
-			return false
+			return false, w.searched(len(s) - mark)
 		}
+		w = w.searched(n)
 		mark += n
 		t, i = star+1, mark
 	}
+	return false, spent
 }
 
 // width returns how much of the beginning of s a token takes, -1 if it does not match.

@@ -32,7 +32,7 @@ func (g given) Lookup(key string) (policy.Values, bool) {
 func givenContext(in map[string]string) given {
 	g := given{}
 	for k, v := range in {
-		g[strings.ToLower(k)] = v
+		g[policy.Fold(k)] = v
 	}
 	return g
 }

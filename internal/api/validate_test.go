@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,13 @@ func TestCheckNamesEveryViolationInTheWordsOfAWS(t *testing.T) {
 			"2 validation errors detected: Value at 'grantTokens' failed to satisfy constraint: Member must have length less than or equal to 10; " +
 				"Value at 'grantTokens' failed to satisfy constraint: Member must satisfy constraint: " +
 				"[Member must have length less than or equal to 8192, Member must have length greater than or equal to 1]"},
+		{"a map as large as can be", &kmsapi.EncryptRequest{KeyId: ptr("k"), Plaintext: []byte("p"), EncryptionContext: map[string]string{"é": strings.Repeat("v", 8180), "k": "éé4...."}}, ""},
+		{"a map too large", &kmsapi.EncryptRequest{KeyId: ptr("k"), Plaintext: []byte("p"), EncryptionContext: map[string]string{"é": strings.Repeat("v", 8180), "k": "éé4....."}},
+			"1 validation error detected: Value at 'encryptionContext' failed to satisfy constraint: Member must have length less than or equal to 8192"},
+		{"a map too large in a structure", &kmsapi.CreateGrantRequest{KeyId: ptr("k"), Operations: []kmsapi.GrantOperation{"Decrypt"}, Constraints: &kmsapi.GrantConstraints{EncryptionContextSubset: map[string]string{"k": strings.Repeat("é", 4096)}}},
+			"1 validation error detected: Value at 'constraints.encryptionContextSubset' failed to satisfy constraint: Member must have length less than or equal to 8192"},
+		{"too many enumerated values", &kmsapi.CreateGrantRequest{KeyId: ptr("k"), Operations: slices.Repeat([]kmsapi.GrantOperation{"Decrypt"}, 20)},
+			"1 validation error detected: Value at 'operations' failed to satisfy constraint: Member must have length less than or equal to 19"},
 		{"a secret is not shown", &kmsapi.UpdateCustomKeyStoreRequest{CustomKeyStoreId: ptr("c"), KeyStorePassword: ptr("s3cret"),
 			XksProxyAuthenticationCredential: &kmsapi.XksProxyAuthenticationCredentialType{AccessKeyId: ptr("ABCDEFGHIJKLMNOPQRS!"), RawSecretAccessKey: ptr("s3cret!")}},
 			"4 validation errors detected: Value at 'keyStorePassword' failed to satisfy constraint: Member must have length greater than or equal to 7; " +
@@ -93,7 +101,7 @@ func TestCheckBoundsItsMessage(t *testing.T) {
 
 	in := &kmsapi.TagResourceRequest{KeyId: ptr("k"), Tags: make([]kmsapi.Tag, 5000)}
 	got := errorText(api.Check(in))
-	if n := strings.Count(got, "Member must not be null"); n != 64 || !strings.HasPrefix(got, "ValidationException: 10000 validation errors detected: ") {
+	if n := strings.Count(got, "Member must not be null"); n != 63 || !strings.HasPrefix(got, "ValidationException: 10001 validation errors detected: ") {
 		t.Errorf("%d violations written out in %.80s", n, got)
 	}
 

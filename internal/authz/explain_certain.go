@@ -126,7 +126,7 @@ func settled(kind policy.Kind, text string, hope bool, known, depends func(strin
 	if json.Unmarshal(members["Condition"], &conditions) == nil {
 		for operator, keys := range conditions {
 			for key, values := range keys {
-				if !known(strings.ToLower(key)) || strings.Contains(string(values), "${") {
+				if !known(policy.Fold(key)) || strings.Contains(string(values), "${") {
 					delete(keys, key)
 				}
 			}

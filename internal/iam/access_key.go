@@ -71,6 +71,11 @@ func (s *Service) open(b []byte) (*accessKey, error) {
 	if r.Version != keyRecordVersion {
 		return nil, fmt.Errorf("iam: access key record has version %d, this binary understands %d", r.Version, keyRecordVersion)
 	}
+	// The parts of a purpose are told apart by their separators, so they must be what they say.
+	service := r.Account == "" && strings.HasPrefix(r.User, ofService)
+	if !service && (!arn.IsAccount(r.Account) || strings.Contains(r.User, "/")) || strings.Contains(r.ID, "/") {
+		return nil, fmt.Errorf("%w: access key %s of account %q and user %q", store.ErrCorrupt, r.ID, r.Account, r.User)
+	}
 	secret, err := s.HSM.Unseal(context.Background(), sealPurpose(r.ID, r.Account, r.User), r.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("iam: access key %s: %w", r.ID, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/authz"
@@ -30,11 +29,11 @@ func (s *Service) getContextKeysForPrincipalPolicy(ctx context.Context, _ *servi
 
 // contextKeys returns each key once, as it is written where it is used first: the case of keys does not matter.
 func contextKeys(attached []authz.Attached, documents []string) ([]string, error) {
-	written := map[string]string{} // by key in lower case
+	written := map[string]string{} // by folded key
 	add := func(p *policy.Policy) {
 		p.EachKey(func(key string) {
-			if lower := strings.ToLower(key); written[lower] == "" {
-				written[lower] = key
+			if folded := policy.Fold(key); written[folded] == "" {
+				written[folded] = key
 			}
 		})
 	}
@@ -49,8 +48,8 @@ func contextKeys(attached []authz.Attached, documents []string) ([]string, error
 		add(p)
 	}
 	keys := make([]string, 0, len(written))
-	for _, lower := range slices.Sorted(maps.Keys(written)) {
-		keys = append(keys, written[lower])
+	for _, folded := range slices.Sorted(maps.Keys(written)) {
+		keys = append(keys, written[folded])
 	}
 	return keys, nil
 }

@@ -181,11 +181,11 @@ func (c claims) client(registered []string) (string, error) {
 // multi-valued; anything else is no key. aud is the client that the token was issued to; oaud the audience, if that is
 // another.
 func (t *identityToken) conditions(p *provider) map[string]policy.Values {
-	prefix := strings.ToLower(p.issuer()) + ":"
+	prefix := policy.Fold(p.issuer()) + ":"
 	keys := map[string]policy.Values{"aws:federatedprovider": policy.One(p.ARN())}
 	for _, name := range slices.Sorted(maps.Keys(t.claims)) { // of two that differ in case, always the same one counts
 		if v, ok := claimValue(t.claims[name]); ok {
-			keys[prefix+strings.ToLower(name)] = v
+			keys[prefix+policy.Fold(name)] = v
 		}
 	}
 	delete(keys, prefix+"oaud")

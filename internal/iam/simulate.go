@@ -189,7 +189,7 @@ func (x *simulation) readEntries() error {
 		if e.ContextKeyName == nil || e.ContextKeyType == nil {
 			return iamapi.InvalidInputException("A context entry needs a name and a type.")
 		}
-		key := strings.ToLower(*e.ContextKeyName)
+		key := policy.Fold(*e.ContextKeyName)
 		v := policy.Many(e.ContextKeyValues)
 		if !strings.HasSuffix(string(*e.ContextKeyType), "List") {
 			if len(e.ContextKeyValues) != 1 {

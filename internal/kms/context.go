@@ -2,7 +2,6 @@ package kms
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +19,10 @@ type conditions struct {
 	action  string
 	key     *Key   // nil: the operation makes one, or has none
 	alias   string // the alias name by which the request names the key
+
+	// What is found out once, when it is first asked for.
+	sorted *sortedPairs
+	unused string // whole days without use of the key
 }
 
 // Lookup returns what the request has for a condition key. What the request, or its operation, does not have is absent.
@@ -192,54 +195,26 @@ func (x *conditions) daysWithoutUse() (policy.Values, bool) {
 	default:
 		return absent()
 	}
+	if x.unused == "" {
+		x.unused = strconv.FormatInt(x.countUnused(), 10)
+	}
+	return policy.One(x.unused), true
+}
+
+func (x *conditions) countUnused() int64 {
 	last := x.key.Created
 	u, err := x.service.lastUse(context.Background(), x.key)
 	if err != nil {
 		x.service.log.Error("the last usage of a key could not be read", "key", x.key.ARN(), "error", err)
-		return policy.One("0"), true // as if it had just been used: a condition on this key protects keys in use
+		return 0 // as if it had just been used: a condition on this key protects keys in use
 	}
 	if u != nil {
 		last = u.At
 	}
-	return number(int64(max(0, x.call.Now.Sub(last)) / (24 * time.Hour)))
+	return int64(max(0, x.call.Now.Sub(last)) / (24 * time.Hour))
 }
 
 // Keys of cryptographic operations.
-
-// encryptionContext is the context of the access: ReEncrypt has one for each side, CreateGrant that of the constraint.
-func (x *conditions) encryptionContext() map[string]string {
-	switch in := x.call.Input.(type) {
-	case *kmsapi.EncryptRequest:
-		return in.EncryptionContext
-	case *kmsapi.DecryptRequest:
-		return in.EncryptionContext
-	case *kmsapi.ReEncryptRequest:
-		if x.action == reEncryptFrom {
-			return in.SourceEncryptionContext
-		}
-		return in.DestinationEncryptionContext
-	case *kmsapi.GenerateDataKeyRequest:
-		return in.EncryptionContext
-	case *kmsapi.GenerateDataKeyWithoutPlaintextRequest:
-		return in.EncryptionContext
-	case *kmsapi.GenerateDataKeyPairRequest:
-		return in.EncryptionContext
-	case *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest:
-		return in.EncryptionContext
-	case *kmsapi.CreateGrantRequest:
-		if c := in.Constraints; c != nil && c.EncryptionContextEquals != nil {
-			return c.EncryptionContextEquals
-		} else if c != nil {
-			return c.EncryptionContextSubset
-		}
-	case *kmsapi.RetireGrantRequest:
-		if c := x.retired(); c.Equals != nil {
-			return c.Equals
-		}
-		return x.retired().Subset
-	}
-	return nil
-}
 
 // retired are the constraints of the grant that is to be retired.
 func (x *conditions) retired() Constraints {
@@ -247,18 +222,6 @@ func (x *conditions) retired() Constraints {
 		return t.grant.Constraints
 	}
 	return Constraints{}
-}
-
-// contextValue is the value of one pair, whose name is compared without regard to case.
-func (x *conditions) contextValue(name string) (policy.Values, bool) {
-	var found []string
-	for key, value := range x.encryptionContext() {
-		if strings.EqualFold(key, name) {
-			found = append(found, value)
-		}
-	}
-	slices.Sort(found)
-	return oneOf(found)
 }
 
 // oneOf is the value of a key that is to have one. Tags and pairs can have names that differ in case alone, and a
@@ -271,19 +234,6 @@ func oneOf(found []string) (policy.Values, bool) {
 		return policy.One(found[0]), true
 	}
 	return policy.Values{Many: found, Multi: true, Ambiguous: true}, true
-}
-
-func (x *conditions) contextKeys() (policy.Values, bool) {
-	pairs := x.encryptionContext()
-	if len(pairs) == 0 {
-		return absent()
-	}
-	names := make([]string, 0, len(pairs))
-	for name := range pairs {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return policy.Many(names), true
 }
 
 func (x *conditions) encryptionAlgorithm() (policy.Values, bool) {
@@ -304,12 +254,27 @@ func (x *conditions) encryptionAlgorithm() (policy.Values, bool) {
 	return absent()
 }
 
+// sameKey says whether ReEncrypt's two keys are the same.
+//
+// While the source is decided, by policies that may all be the caller's own, the answer must not tell what the caller
+// cannot know of another account: whether the destination exists, and which key an alias leads to. It rests then on what
+// the caller has named. Where that does not settle it, the key has both values, which gain nothing.
 func (x *conditions) sameKey() (policy.Values, bool) {
 	t, ok := x.call.Target.(*reEncryptKeys)
-	if !ok || t.from.key == nil || t.to.key == nil {
+	if !ok || t.from.key == nil {
 		return absent()
 	}
-	return flag(t.from.key.ARN() == t.to.key.ARN())
+	from, to := t.from.key, t.to
+	own := from.Account == x.call.Caller.Account
+	switch {
+	case from.Account != to.ref.account:
+		return flag(false)
+	case to.key != nil && (own || x.action == reEncryptTo):
+		return flag(from.ARN() == to.key.ARN())
+	case t.from.ref.alias == "" && to.ref.alias == "":
+		return flag(from.ID == to.ref.id)
+	}
+	return oneOf([]string{"false", "true"})
 }
 
 func (x *conditions) dataKeyPairSpec() (policy.Values, bool) {

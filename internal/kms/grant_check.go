@@ -42,7 +42,7 @@ func text(s *string) string {
 	return *s
 }
 
-// grantOperations checks that a grant on a key can have these operations, and returns each once: the list has no bound.
+// grantOperations checks that a grant on a key can have these operations, and returns each once.
 func grantOperations(asked []kmsapi.GrantOperation, k *Key) ([]kmsapi.GrantOperation, error) {
 	var all []kmsapi.GrantOperation
 	can := grantable(k)

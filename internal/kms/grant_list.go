@@ -16,75 +16,119 @@ import (
 
 // listGrants lists the grants of a key, in the order of their ids. A filter makes pages short, not calls long.
 func (s *Service) listGrants(ctx context.Context, c *service.Call, in *kmsapi.ListGrantsRequest, t *keyTarget) (*kmsapi.ListGrantsResponse, error) {
-	var id, grantee, forService string
-	switch {
-	case in.GranteePrincipal != nil && in.GranteeServicePrincipal != nil:
-		return nil, api.ValidationException("You cannot specify GranteePrincipal and GranteeServicePrincipal in the same request.")
-	case in.GranteeServicePrincipal != nil && c.Caller.Type != caller.Service:
-		return nil, onlyServices(c, "GranteeServicePrincipal")
-	case in.GranteeServicePrincipal != nil:
-		forService = *in.GranteeServicePrincipal
-	case in.GranteePrincipal != nil:
-		grantee = *in.GranteePrincipal
+	if err := checkGrantFilter(c, in); err != nil {
+		return nil, err
 	}
-	if in.GrantId != nil {
-		if id = *in.GrantId; !isGrantID(id) {
-			return nil, kmsapi.InvalidGrantIdException("Invalid grant ID '%s'", id)
-		}
-	}
+	id, grantee, forService := text(in.GrantId), text(in.GranteePrincipal), text(in.GranteeServicePrincipal)
 	p, err := newPager(c, in.Marker, in.Limit, 50, 100, t.key.ID+"\n"+id+"\n"+grantee+forService)
 	if err != nil {
 		return nil, err
 	}
-	out := &kmsapi.ListGrantsResponse{Grants: []kmsapi.GrantListEntry{}}
 	prefix := grantPrefix(t.key.Account, t.key.Region, t.key.ID) + id // a whole id has one record under it
-	out.NextMarker, out.Truncated, err = p.scan(ctx, s, prefix, func(r store.Record) (bool, error) {
+	return s.grantPage(ctx, p, prefix, func(h *holders, r store.Record) (*Grant, error) {
 		g, err := s.placedGrant(r)
-		if err != nil || grantee != "" && g.Grantee != grantee || forService != "" && g.GranteeService != forService {
+		if err != nil || forService != "" && g.GranteeService != forService {
+			return nil, err
+		}
+		if grantee == "" {
+			return g, nil
+		}
+		if meant, err := h.means(ctx, grantee, g.Grantee, g.GranteeID); err != nil || !meant {
+			return nil, err
+		}
+		return g, nil
+	})
+}
+
+// checkGrantFilter wants at most one grantee, and a grant id that can be one.
+func checkGrantFilter(c *service.Call, in *kmsapi.ListGrantsRequest) error {
+	switch {
+	case in.GranteePrincipal != nil && in.GranteeServicePrincipal != nil:
+		return api.ValidationException("You cannot specify GranteePrincipal and GranteeServicePrincipal in the same request.")
+	case in.GranteeServicePrincipal != nil && c.Caller.Type != caller.Service:
+		return onlyServices(c, "GranteeServicePrincipal")
+	case in.GrantId != nil && !isGrantID(*in.GrantId):
+		return kmsapi.InvalidGrantIdException("Invalid grant ID '%s'", *in.GrantId)
+	}
+	return nil
+}
+
+// grantPage is a page of the grants that find returns for the records under a prefix; nil is none.
+func (s *Service) grantPage(ctx context.Context, p pager, prefix string, find func(*holders, store.Record) (*Grant, error)) (*kmsapi.ListGrantsResponse, error) {
+	out, h := &kmsapi.ListGrantsResponse{Grants: []kmsapi.GrantListEntry{}}, s.holders()
+	var err error
+	out.NextMarker, out.Truncated, err = p.scan(ctx, s, prefix, func(r store.Record) (bool, error) {
+		g, err := find(h, r)
+		if err != nil || g == nil {
 			return false, err
 		}
-		out.Grants = append(out.Grants, g.entry())
-		return true, nil
+		entry, err := h.entry(ctx, g)
+		out.Grants = append(out.Grants, entry)
+		return err == nil, err
 	})
 	return out, err
+}
+
+const listRetirableAction = "kms:ListRetirableGrants"
+
+// retirable is the target of ListRetirableGrants.
+type retirable struct {
+	service.Own
+	itself bool // a service asks about itself
+}
+
+func resolveRetirable(_ context.Context, c *service.Call, in *kmsapi.ListRetirableGrantsRequest) (retirable, error) {
+	name := in.RetiringServicePrincipal
+	return retirable{service.Own{Action: listRetirableAction}, c.Caller.Type == caller.Service && name != nil && *name == c.Caller.ARN}, nil
+}
+
+// Access is the action in the caller's account. A service has neither account nor policies, and may ask about itself.
+func (t retirable) Access(c *service.Call) []authz.Access {
+	if t.itself {
+		return nil
+	}
+	return t.Own.Access(c)
 }
 
 // listRetirableGrants lists the grants of the Region, on keys of any account, whose retiring principal is one of the
-// caller's account.
-func (s *Service) listRetirableGrants(ctx context.Context, c *service.Call, in *kmsapi.ListRetirableGrantsRequest, _ service.Own) (*kmsapi.ListGrantsResponse, error) {
-	if err := checkRetirable(c, in); err != nil {
+// caller's account, or the service that asks.
+func (s *Service) listRetirableGrants(ctx context.Context, c *service.Call, in *kmsapi.ListRetirableGrantsRequest, t retirable) (*kmsapi.ListGrantsResponse, error) {
+	if err := checkRetirable(c, in, t); err != nil {
 		return nil, err
 	}
-	prefix := retiringPrefix(c.Region, *in.RetiringPrincipal)
-	p, err := newPager(c, in.Marker, in.Limit, 50, 100, *in.RetiringPrincipal)
+	who := text(in.RetiringPrincipal) + text(in.RetiringServicePrincipal) // one of them is empty
+	p, err := newPager(c, in.Marker, in.Limit, 50, 100, who)
 	if err != nil {
 		return nil, err
 	}
-	out := &kmsapi.ListGrantsResponse{Grants: []kmsapi.GrantListEntry{}}
-	out.NextMarker, out.Truncated, err = p.scan(ctx, s, prefix, func(r store.Record) (bool, error) {
+	prefix := retiringPrefix(c.Region, who)
+	return s.grantPage(ctx, p, prefix, func(h *holders, r store.Record) (*Grant, error) {
 		g, err := s.indexedGrant(ctx, c, strings.TrimPrefix(r.Key, prefix))
-		if err != nil || g == nil || g.Retiring != *in.RetiringPrincipal {
-			return false, err
+		if err != nil || g == nil {
+			return nil, err
 		}
-		out.Grants = append(out.Grants, g.entry())
-		return true, nil
+		if meant, err := h.means(ctx, who, g.Retiring+g.RetiringService, g.RetiringID); err != nil || !meant {
+			return nil, err
+		}
+		return g, nil
 	})
-	return out, err
 }
 
-// checkRetirable wants one retiring principal, of the caller's own account.
-func checkRetirable(c *service.Call, in *kmsapi.ListRetirableGrantsRequest) error {
+// checkRetirable wants one retiring principal, of the caller's own account, or the service that asks.
+func checkRetirable(c *service.Call, in *kmsapi.ListRetirableGrantsRequest, t retirable) error {
 	switch {
 	case (in.RetiringPrincipal == nil) == (in.RetiringServicePrincipal == nil):
 		return api.ValidationException("You must specify either RetiringPrincipal or RetiringServicePrincipal, but not both.")
-	case in.RetiringServicePrincipal != nil:
+	case in.RetiringServicePrincipal != nil && !t.itself:
 		return onlyServices(c, "RetiringServicePrincipal")
+	case t.itself:
+		return nil
 	}
 	if err := checkPrincipal(c.Region, "RetiringPrincipal", *in.RetiringPrincipal); err != nil {
 		return err
 	}
 	if a, err := arn.Parse(*in.RetiringPrincipal); err != nil || a.Account != c.Caller.Account {
-		return authz.Denied(&c.Caller, authz.Access{Action: "kms:ListRetirableGrants", Resource: *in.RetiringPrincipal})
+		return authz.Denied(&c.Caller, authz.Access{Action: listRetirableAction, Resource: "*"})
 	}
 	return nil
 }

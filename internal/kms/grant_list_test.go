@@ -238,7 +238,7 @@ func TestRetirableGrants(t *testing.T) {
 		in            *kmsapi.ListRetirableGrantsRequest
 		code, message string
 	}{
-		{&kmsapi.ListRetirableGrantsRequest{RetiringPrincipal: in.RetiringPrincipal}, "AccessDeniedException", "User: " + u.principal() + " is not authorized to perform: kms:ListRetirableGrants on resource: " + *in.RetiringPrincipal + " because no resource-based policy allows the kms:ListRetirableGrants action"},
+		{&kmsapi.ListRetirableGrantsRequest{RetiringPrincipal: in.RetiringPrincipal}, "AccessDeniedException", "User: " + u.principal() + " is not authorized to perform: kms:ListRetirableGrants on resource: * because no resource-based policy allows the kms:ListRetirableGrants action"},
 		{&kmsapi.ListRetirableGrantsRequest{RetiringServicePrincipal: service}, "AccessDeniedException", "User: " + u.principal() + " is not authorized to use RetiringServicePrincipal, which is for callers that are service principals."},
 		{&kmsapi.ListRetirableGrantsRequest{}, "ValidationException", either},
 		{&kmsapi.ListRetirableGrantsRequest{RetiringPrincipal: new(role), RetiringServicePrincipal: service}, "ValidationException", either},
@@ -246,6 +246,58 @@ func TestRetirableGrants(t *testing.T) {
 		{&kmsapi.ListRetirableGrantsRequest{RetiringPrincipal: new("arn:aws:iam::" + alice + ":group/g")}, "InvalidArnException", "RetiringPrincipal" + principalText + "arn:aws:iam::" + alice + ":group/g"},
 	} {
 		u.refused(row.in, row.code, row.message)
+	}
+	w.checkGrants()
+}
+
+// A registered service finds the grants that it may retire, those of every account, and nobody else's.
+func TestServicesListWhatTheyMayRetire(t *testing.T) {
+	w := grantWorld(t)
+	u, b := w.as(alice), w.as(bob)
+	const s3 = "s3.amazonaws.com"
+	var want []string
+	ask := func(u user, grantee, retiring string) string {
+		in := grantRequest(u.createKey())
+		in.GranteePrincipal, in.RetiringServicePrincipal = &grantee, &retiring
+		id, _ := u.createGrant(in)
+		return id
+	}
+	want = append(want, ask(u, role, s3), ask(b, b.principal(), s3))
+	ask(u, role, "sqs.amazonaws.com")
+	ask(u.in(abroad), role, s3)
+	service := w.registered(s3)
+	own := &kmsapi.ListRetirableGrantsRequest{RetiringServicePrincipal: new(s3)}
+	listed := func() (ids []string) {
+		for _, g := range do[kmsapi.ListGrantsResponse](service, own).Grants {
+			if *g.RetiringServicePrincipal != s3 || g.RetiringPrincipal != nil {
+				t.Errorf("listed: %+v", g)
+			}
+			ids = append(ids, *g.GrantId)
+		}
+		return ids
+	}
+	slices.Sort(want)
+	if got := listed(); !slices.Equal(slices.Sorted(slices.Values(got)), want) {
+		t.Errorf("S3 may retire %v, want %v", got, want)
+	}
+	first := do[kmsapi.ListGrantsResponse](service, &kmsapi.ListRetirableGrantsRequest{RetiringServicePrincipal: new(s3), Limit: new(int32(1))})
+	rest := do[kmsapi.ListGrantsResponse](service, &kmsapi.ListRetirableGrantsRequest{RetiringServicePrincipal: new(s3), Marker: first.NextMarker})
+	if len(first.Grants) != 1 || len(rest.Grants) != 1 || *first.Grants[0].GrantId == *rest.Grants[0].GrantId {
+		t.Errorf("pages of %d and %d grants", len(first.Grants), len(rest.Grants))
+	}
+	service.must(&kmsapi.RetireGrantRequest{KeyId: first.Grants[0].KeyId, GrantId: first.Grants[0].GrantId})
+	if n := len(listed()); n != 1 {
+		t.Errorf("%d grants are left, want 1", n)
+	}
+	const noPolicy = " is not authorized to perform: kms:ListRetirableGrants on resource: * because no identity-based policy allows the kms:ListRetirableGrants action"
+	const either = "You must specify either RetiringPrincipal or RetiringServicePrincipal, but not both."
+	sqs := w.registered("sqs.amazonaws.com")
+	sqs.refused(own, "AccessDeniedException", "User: sqs.amazonaws.com"+noPolicy)
+	service.refused(&kmsapi.ListRetirableGrantsRequest{RetiringPrincipal: new(role)}, "AccessDeniedException", "User: "+s3+noPolicy)
+	service.refused(&kmsapi.ListRetirableGrantsRequest{RetiringPrincipal: new(role), RetiringServicePrincipal: new(s3)}, "ValidationException", either)
+	admin := u.newUser("admin", allowing("kms:*"))
+	for _, who := range []user{u, admin, w.registered("ec2.amazonaws.com", alice).onBehalfOf(admin)} {
+		who.refused(own, "AccessDeniedException", "User: "+who.principal()+" is not authorized to use RetiringServicePrincipal, which is for callers that are service principals.")
 	}
 	w.checkGrants()
 }

@@ -106,7 +106,8 @@ func grantPrefix(account, region, keyID string) string {
 
 func (g *Grant) path() string { return grantPrefix(g.Account, g.Region, g.KeyID) + g.ID }
 
-// retiringPrefix is under which the grants that a principal may retire are listed, those of one Region.
+// retiringPrefix is under which the grants that a principal, by its ARN or a service's name, may retire are listed, those
+// of one Region.
 func retiringPrefix(region, principal string) string {
 	return grantRetiringRoot + region + "/" + digest([]byte(principal)) + "/"
 }
@@ -147,8 +148,8 @@ func (g *Grant) indexes() ([]store.Put, error) {
 		all = append(all, store.Put{Key: name, Value: []byte(g.ID)})
 	}
 	all = append(all, store.Put{Key: granteePrefix(g.Account, g.Region, g.KeyID, g.grantee()) + g.ID})
-	if g.Retiring != "" {
-		all = append(all, store.Put{Key: retiringPrefix(g.Region, g.Retiring) + g.Account + "/" + g.KeyID + "/" + g.ID})
+	if who := g.Retiring + g.RetiringService; who != "" { // one of them is empty
+		all = append(all, store.Put{Key: retiringPrefix(g.Region, who) + g.Account + "/" + g.KeyID + "/" + g.ID})
 	}
 	return all, err
 }
@@ -184,7 +185,7 @@ func (g *Grant) checkPlace(path string) error {
 	return nil
 }
 
-// entry is the grant as the listings show it. The name of a grant without one is empty, as AWS shows it.
+// entry is the grant as it was made, for the listings. The name of a grant without one is empty, as AWS shows it.
 func (g *Grant) entry() kmsapi.GrantListEntry {
 	e := kmsapi.GrantListEntry{
 		KeyId: new(arn.KMS(g.Region, g.Account, "key/"+g.KeyID)), GrantId: &g.ID, Name: &g.Name, CreationDate: &g.Created,

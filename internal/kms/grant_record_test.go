@@ -73,6 +73,7 @@ func TestPathsOfGrants(t *testing.T) {
 		{&someServiceGrant, []string{
 			grant + someServiceGrant.ID,
 			grantee + "65e7d15852c752806af5aacc24a4cc625ff4521a867a986bc15d8332332feff4/" + someServiceGrant.ID,
+			"kms/grant-retiring/us-east-1/65e7d15852c752806af5aacc24a4cc625ff4521a867a986bc15d8332332feff4/111122223333/1234abcd-12ab-34cd-56ef-1234567890ab/" + someServiceGrant.ID,
 		}},
 	} {
 		got, err := row.grant.paths()

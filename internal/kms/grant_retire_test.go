@@ -3,6 +3,7 @@ package kms_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
@@ -125,4 +126,64 @@ func TestWhoMayRevoke(t *testing.T) {
 			}
 		}
 	}
+}
+
+// To whoever has no part in a grant it looks like one that there is not, whatever its key's tags and its own constraints are,
+// and whatever the caller's own policies say of them.
+func TestWhoHasNoPartInAGrantLearnsNothingOfIt(t *testing.T) {
+	w := newWorld(t)
+	u, v := w.as(alice), w.as(bob)
+	const retire = "kms:RetireGrant"
+	is := func(key, value string) string { return conditionJSON(condition{"StringEquals", key, []string{value}}) }
+	retiring := v.newUser("retiring", identity("Deny", "*", is("aws:ResourceTag/team", "red"), retire))
+	constraints := &kmsapi.GrantConstraints{EncryptionContextSubset: map[string]string{"tenant": "blue"}}
+	type place struct{ key, grant string }
+	placed := func(tags ...kmsapi.Tag) place {
+		id := *do[kmsapi.CreateKeyResponse](u, &kmsapi.CreateKeyRequest{Tags: tags}).KeyMetadata.KeyId
+		grant, _ := u.createGrant(&kmsapi.CreateGrantRequest{
+			KeyId: &id, GranteePrincipal: new(u.principal()), RetiringPrincipal: new(retiring.principal()), Operations: operations{"Encrypt"}, Constraints: constraints,
+		})
+		return place{u.keyARN(id), grant}
+	}
+	plain, red := placed(), placed(tags("team=red")...)
+	_, nowhere := u.nobody()
+	absent := strings.Repeat("0", 64)
+	places := map[string]place{
+		"plain key": plain, "tagged key": red, "no such key": {nowhere, red.grant}, "no such grant": {plain.key, absent}, "no such grant of the tagged key": {red.key, absent},
+		"another key's grant": {plain.key, red.grant}, "nothing": {nowhere, absent},
+	}
+	asked := 0
+	for name, who := range map[string]user{
+		"root": v, "nothing allowed": v.newUser("none"), "allowed": v.newUser("all", allowing(retire)), "denied": v.newUser("denied", denying(retire)),
+		"denied by the tag":        v.newUser("tag", allowing(retire), identity("Deny", "*", is("aws:ResourceTag/team", "red"), retire)),
+		"denied without the tag":   v.newUser("notag", allowing(retire), identity("Deny", "*", conditionJSON(condition{"StringNotEquals", "aws:ResourceTag/team", []string{"red"}}, condition{"Null", "aws:ResourceTag/team", []string{"false"}}), retire)),
+		"denied by the constraint": v.newUser("context", allowing(retire), identity("Deny", "*", is("kms:EncryptionContext:tenant", "blue"), retire)),
+		"denied by its kind":       v.newUser("kind", allowing(retire), identity("Deny", "*", is("kms:GrantConstraintType", "EncryptionContextSubset"), retire)),
+		"service":                  w.registered("s3.amazonaws.com"),
+	} {
+		for _, dry := range []bool{false, true} {
+			texts := map[string]string{}
+			for at, p := range places {
+				asked++
+				a := who.send(&kmsapi.RetireGrantRequest{KeyId: &p.key, GrantId: &p.grant, DryRun: &dry})
+				texts[strings.ReplaceAll(a.code+" "+a.message, p.key, "KEY")] = at
+				if a.code != "AccessDeniedException" {
+					t.Errorf("%s, %s: %q %q", name, at, a.code, a.message)
+				}
+			}
+			if len(texts) != 1 {
+				t.Errorf("%s is told apart what there is: %q", name, texts)
+			}
+		}
+	}
+	if asked != 9*2*7 {
+		t.Errorf("%d requests", asked)
+	}
+	// Whoever the grant names is told what denies.
+	a := retiring.refusedAs(&kmsapi.RetireGrantRequest{KeyId: &red.key, GrantId: &red.grant}, "AccessDeniedException")
+	if !strings.Contains(a.message, "with an explicit deny in an identity-based policy") {
+		t.Errorf("the retiring user: %s", a.message)
+	}
+	retiring.must(&kmsapi.RetireGrantRequest{KeyId: &plain.key, GrantId: &plain.grant})
+	w.checkGrants()
 }

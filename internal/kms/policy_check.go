@@ -3,10 +3,7 @@ package kms
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json"
 
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/internal/arn"
@@ -173,56 +170,4 @@ func (s *Service) compile(k *Key) *policy.Policy {
 		s.defaults.Store(k.Account, p)
 	}
 	return p
-}
-
-// identify finds the unique ids of a grant's principals, which must exist.
-func (s *Service) identify(ctx context.Context, g *Grant) error {
-	for _, p := range []struct {
-		member, name string
-		id           *string
-	}{{"GranteePrincipal", g.Grantee, &g.GranteeID}, {"RetiringPrincipal", g.Retiring, &g.RetiringID}} {
-		if p.name == "" {
-			continue
-		}
-		id, exists, err := s.principals.UniqueID(ctx, inPartition(p.name))
-		if err != nil {
-			return err
-		}
-		if !exists {
-			return kmsapi.InvalidArnException("%s does not exist: %s", p.member, p.name)
-		}
-		*p.id = id
-	}
-	return nil
-}
-
-// retirement is who may retire a grant, in the form of a policy.
-func (g *Grant) retirement() (*policy.Policy, error) {
-	aws := []string{rootARN(g.Region, g.Issuer)}
-	var services []string
-	add := func(id, name, service string) {
-		switch {
-		case id != "":
-			aws = append(aws, id)
-		case name != "":
-			aws = append(aws, inPartition(name))
-		case service != "":
-			services = append(services, service)
-		}
-	}
-	add(g.RetiringID, g.Retiring, g.RetiringService)
-	if slices.Contains(g.Operations, kmsapi.GrantOperationRetireGrant) {
-		add(g.GranteeID, g.Grantee, g.GranteeService)
-	}
-	principals := map[string][]string{"AWS": aws}
-	if services != nil {
-		principals["Service"] = services
-	}
-	text, err := json.Marshal(map[string]any{
-		"Statement": map[string]any{"Effect": "Allow", "Principal": principals, "Action": retireAction, "Resource": "*"},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return policy.Parse(policy.Key, string(text))
 }

@@ -2,8 +2,6 @@ package kms
 
 import (
 	"context"
-	"hash/maphash"
-	"sync"
 	"time"
 
 	"github.com/trent-kms/trent/internal/api"
@@ -30,48 +28,6 @@ type Rotation struct {
 	Next   time.Time `json:"next,omitzero"`   // of the next automatic rotation
 	// OnDemand is how many rotations were asked for in the key's life.
 	OnDemand int `json:"on_demand,omitzero"`
-}
-
-// dueAt says whether an automatic rotation of this key should have happened by a moment.
-func (k *Key) dueAt(now time.Time) bool {
-	return k.Rotation.Period > 0 && !now.Before(k.Rotation.Next)
-}
-
-// rotationOf is the lock of a key's rotations that are due.
-func (s *Service) rotationOf(k *Key) *sync.Mutex {
-	return &s.rotating[maphash.String(s.hashing, k.Account+k.ID)%uint64(len(s.rotating))]
-}
-
-// rotateDue makes up for the rotations that are due, each at its own date, if the primary key is enabled. Of more than
-// can be made up for at once the latest are.
-func (s *Service) rotateDue(ctx context.Context, now time.Time, t *keyTarget) error {
-	leader := t.key
-	if leader.replica() {
-		var err error
-		if leader, _, err = s.get(ctx, now, leader.Account, leader.MultiRegion.Primary, leader.ID); err != nil || leader == nil {
-			return err
-		}
-	}
-	if state, _ := leader.stateAt(now); state != kmsapi.KeyStateEnabled && state != kmsapi.KeyStateUpdating {
-		return nil
-	}
-	schedule, period := t.key.Rotation, days(t.key.Rotation.Period)
-	most := maxDueRotations
-	if t.key.MultiRegion != nil { // each makes the records of all relatives longer
-		most = max(1, maxDueRotations/(1+len(t.key.MultiRegion.Replicas)))
-	}
-	if missed := int(now.Sub(schedule.Next)/period) + 1; missed > most {
-		schedule.Next = schedule.Next.Add(time.Duration(missed-most) * period)
-	}
-	var made []Material
-	for ; !now.Before(schedule.Next); schedule.Next = schedule.Next.Add(period) {
-		m, err := s.nextMaterial(ctx, t.key, schedule.Next, kmsapi.RotationTypeAutomatic)
-		if err != nil {
-			return err
-		}
-		made = append(made, m)
-	}
-	return s.rotate(ctx, now, t, schedule, made, func(*Key) {})
 }
 
 // nextMaterial makes the material that a rotation brings.

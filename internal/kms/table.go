@@ -46,7 +46,7 @@ func (s *Service) Operations() []service.Operation {
 		onKey(s, "ListKeyRotations", keyOnly, read, s.listKeyRotations),
 		define(s, "ListKeys", read, service.NoResource[kmsapi.ListKeysRequest]("kms:ListKeys"), nil, s.listKeys),
 		onKey(s, "ListResourceTags", keyOnly, read, s.listResourceTags),
-		define(s, "ListRetirableGrants", read, service.NoResource[kmsapi.ListRetirableGrantsRequest]("kms:ListRetirableGrants"), nil, s.listRetirableGrants),
+		define(s, "ListRetirableGrants", read, resolveRetirable, nil, s.listRetirableGrants),
 		onKey(s, "PutKeyPolicy", keyOnly, write, s.putKeyPolicy),
 		define(s, "ReEncrypt", use, s.resolveReEncrypt, checkReEncrypt, s.reEncrypt),
 		define(s, "ReplicateKey", write|logAnswer, s.resolveReplicateKey, checkReplica, s.replicateKey),

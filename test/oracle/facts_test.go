@@ -104,6 +104,10 @@ func (s *scenario) placeFacts(out map[string]policy.Values) {
 		out["aws:PrincipalOrgID"] = policy.One(p.Organization)
 		out["aws:PrincipalOrgPaths"] = policy.Many([]string{p.Path})
 	}
+	if p := s.Places[s.Caller.SourceAccount]; p != nil && s.Caller.Type == caller.Service {
+		out["aws:SourceOrgID"] = policy.One(p.Organization)
+		out["aws:SourceOrgPaths"] = policy.Many([]string{p.Path})
+	}
 	if p := s.Places[s.Account]; p != nil {
 		out["aws:ResourceOrgID"] = policy.One(p.Organization)
 		out["aws:ResourceOrgPaths"] = policy.Many([]string{p.Path})

@@ -66,7 +66,6 @@ func (g *generator) caller() {
 		}
 		c.ARN = "arn:aws:sts::" + ours + ":assumed-role/" + c.Name + "/S"
 		session.Limited = g.chance(40)
-		s.Linked = g.chance(4)
 		g.tell(&session.SourceIdentity, 30, "red", "blue")
 		g.tell(&session.Provider, 20, "accounts.example.com", "red")
 	case n < 80:

@@ -12,9 +12,8 @@ import (
 // scenario is a generated case: a caller, what it asks for, and everything that has a say. It belongs to neither engine.
 type scenario struct {
 	Caller caller.Caller
-	// Tags are the principal's, Linked marks a service-linked role.
-	Tags   map[string]string
-	Linked bool
+	// Tags are the principal's.
+	Tags map[string]string
 
 	Action, Resource, Account string
 	// Local: the operation cannot be done on another account's resources. Managed: an AWS service manages the key.

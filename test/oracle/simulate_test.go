@@ -13,10 +13,11 @@ import (
 // not know is said here in AWS's rules:
 //
 //   - a root user needs no identity policies: it is given one that allows everything;
-//   - a federated user without session policies has none of its user's permissions: the allows are left out;
-//   - service control policies bind neither the management account, nor services, nor service-linked roles;
-//   - resource control policies neither the management account's resources, nor service-linked roles, nor keys that services
-//     manage, nor kms:RetireGrant, nor (here) what is no key;
+//   - a federated user without session policies has none of its user's permissions: the allows are left out, and its user
+//     where a key policy allows;
+//   - service control policies bind neither the management account nor services;
+//   - resource control policies neither the management account's resources, nor keys that services manage, nor
+//     kms:RetireGrant, nor (here) what is no key;
 //   - an operation that cannot be done across accounts: the key policy's allows are left out;
 //   - the principals of endpoint policies, at which the oracle does not look: statements about others are left out.
 func simulation(s *scenario) string {
@@ -98,7 +99,7 @@ func keep(d document, f func(*statement) bool) document {
 
 func (s *scenario) servicesForOracle() [][]document {
 	p := s.Places[s.Caller.Account]
-	if p == nil || p.Management || s.Linked || s.Caller.Type == caller.Service {
+	if p == nil || p.Management || s.Caller.Type == caller.Service {
 		return nil
 	}
 	return p.Services
@@ -106,18 +107,38 @@ func (s *scenario) servicesForOracle() [][]document {
 
 func (s *scenario) resourcesForOracle() [][]document {
 	p := s.Places[s.Account]
-	if p == nil || p.Management || s.Linked || s.Managed || s.Action == "kms:RetireGrant" || s.KeyPolicy == nil {
+	if p == nil || p.Management || s.Managed || s.Action == "kms:RetireGrant" || s.KeyPolicy == nil {
 		return nil
 	}
 	return p.Resources
 }
 
 func (s *scenario) keyPolicyForOracle() *document {
-	if s.KeyPolicy == nil || s.own() || !s.Local {
-		return s.KeyPolicy
+	switch {
+	case s.KeyPolicy == nil:
+		return nil
+	case !s.own() && s.Local:
+		return new(keep(*s.KeyPolicy, func(st *statement) bool { return st.Effect == "Deny" }))
+	case s.Caller.Type == caller.Federated && !s.limited() && s.Caller.Source != root(s.Caller.Account):
+		return new(without(*s.KeyPolicy, s.Caller.Source))
 	}
-	d := keep(*s.KeyPolicy, func(st *statement) bool { return st.Effect == "Deny" })
-	return &d
+	return s.KeyPolicy
+}
+
+// without is a policy that allows nothing to a principal.
+func without(d document, name string) document {
+	out := document{Version: d.Version, Statements: []statement{}}
+	for _, st := range d.Statements {
+		if st.Effect == "Allow" && st.Principal != nil && slices.Contains(st.Principal.AWS, name) {
+			p := *st.Principal
+			p.AWS = slices.DeleteFunc(slices.Clone(p.AWS), func(n string) bool { return n == name })
+			if st.Principal = &p; len(p.AWS)+len(p.Service)+len(p.Other) == 0 {
+				continue
+			}
+		}
+		out.Statements = append(out.Statements, st)
+	}
+	return out
 }
 
 func (s *scenario) endpointForOracle() *document {

@@ -60,7 +60,7 @@ func newDirectory(s *scenario) (*directory, error) {
 	d := &directory{s: s, members: map[string]*authz.Membership{}}
 	var err error
 	if t := s.Caller.Type; t != caller.Root && t != caller.Service {
-		d.identity = &authz.Identity{Linked: s.Linked}
+		d.identity = &authz.Identity{}
 		for _, k := range slices.Sorted(maps.Keys(s.Tags)) {
 			d.identity.Tags = append(d.identity.Tags, caller.Tag{Key: k, Value: s.Tags[k]})
 		}

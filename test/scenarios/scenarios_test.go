@@ -58,7 +58,7 @@ func TestEveryScenarioTellsItsStory(t *testing.T) {
 		}
 		denials += len(calls)
 	}
-	if len(files) < 12 || denials < 80 {
+	if len(files) < 13 || denials < 90 {
 		t.Errorf("only %d scenarios with %d denials", len(files), denials)
 	}
 }

@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 	})
 	if !t.Failed() {
 		checkCoverage(t, work, known)
+		checkKeys(t, work)
 	}
 }
 

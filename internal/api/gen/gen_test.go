@@ -181,6 +181,8 @@ func TestModelMistakesAreRefused(t *testing.T) {
 		{"unknown type", `{"shapes":{"A":{"type":"double"}}}`, `type "double" is not supported`},
 		{"list of numbers", `{"shapes":{"A":{"type":"list","member":"B"},"B":{"type":"integer"}}}`, "lists of integer are not supported"},
 		{"map of lists", `{"shapes":{"A":{"type":"map","key":"B","value":"C"},"B":{"type":"string"},"C":{"type":"list","member":"B"}}}`, "maps from string to list are not supported"},
+		{"list with a bound of bytes", `{"shapes":{"A":{"type":"list","member":"B","maxBytes":1},"B":{"type":"string"}}}`, "maxBytes is for maps of text"},
+		{"map of numbers with a bound of bytes", `{"shapes":{"A":{"type":"map","key":"B","value":"C","maxBytes":1},"B":{"type":"string"},"C":{"type":"integer"}}}`, "maxBytes is for maps of text"},
 		{"request with a map of constrained text", `{"operations":[{"name":"A","input":"B"}],"shapes":{"B":{"type":"structure","members":[{"name":"X","shape":"C"}]},"C":{"type":"map","key":"D","value":"D"},"D":{"type":"string","max":1}}}`,
 			"requests with maps of anything but free text are not supported"},
 		{"Query request with a blob", `{"service":{"protocol":"query"},"operations":[{"name":"A","input":"B"}],"shapes":{"B":{"type":"structure","members":[{"name":"X","shape":"C"}]},"C":{"type":"blob"}}}`,

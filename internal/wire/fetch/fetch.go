@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -114,8 +115,37 @@ func (c *Client) transport(scheme, host string, thumbprints []string) *http.Tran
 	}
 }
 
-// metadataIPv6 is where a cloud has its metadata service besides the link-local address.
-var metadataIPv6 = netip.MustParsePrefix("fd00:ec2::/32")
+// refused are addresses behind which no identity provider is: "this network" and the broadcast address (RFC 1122), and where
+// clouds have their metadata and platform services besides the link-local addresses.
+var refused = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("255.255.255.255/32"), netip.MustParsePrefix("100.100.100.200/32"),
+	netip.MustParsePrefix("168.63.129.16/32"), netip.MustParsePrefix("192.0.0.192/32"), netip.MustParsePrefix("fd00:ec2::/32"),
+	netip.MustParsePrefix("fd20:ce::254/128"),
+}
+
+// Prefixes of IPv6 addresses that stand for IPv4 addresses: NAT64 (RFC 6052), 6to4 (RFC 3056), and the IPv4-compatible ones of
+// RFC 4291.
+var (
+	nat64      = netip.MustParsePrefix("64:ff9b::/96")
+	sixToFour  = netip.MustParsePrefix("2002::/16")
+	compatible = netip.MustParsePrefix("::/96")
+)
+
+// reached is the address that is reached by dialling another.
+func reached(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap().WithZone("")
+	if !ip.Is6() {
+		return ip
+	}
+	b := ip.As16()
+	switch {
+	case nat64.Contains(ip), compatible.Contains(ip) && !ip.IsUnspecified() && !ip.IsLoopback():
+		return netip.AddrFrom4([4]byte(b[12:]))
+	case sixToFour.Contains(ip):
+		return netip.AddrFrom4([4]byte(b[2:]))
+	}
+	return ip
+}
 
 // checkAddress looks at an address, with its port, just before it is dialled.
 func (c *Client) checkAddress(scheme, address string) error {
@@ -123,11 +153,12 @@ func (c *Client) checkAddress(scheme, address string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrURL, err)
 	}
-	ip := at.Addr().Unmap().WithZone("")
+	ip := reached(at.Addr())
+	inside := func(p netip.Prefix) bool { return p.Contains(ip) }
 	switch {
 	case c.dev && ip.IsLoopback():
 		return nil
-	case scheme != "https", ip.IsLoopback(), ip.IsUnspecified(), ip.IsMulticast(), ip.IsLinkLocalUnicast(), metadataIPv6.Contains(ip):
+	case scheme != "https", ip.IsLoopback(), ip.IsUnspecified(), ip.IsMulticast(), ip.IsLinkLocalUnicast(), slices.ContainsFunc(refused, inside):
 		return fmt.Errorf("%w: %s is not an address of an identity provider", ErrURL, strings.TrimSuffix(address, ":"))
 	}
 	return nil

@@ -116,7 +116,19 @@ func TestRefusedAddresses(t *testing.T) {
 		{"https", "[::ffff:169.254.169.254]:443", false, false},
 		{"https", "[fe80::1%eth0]:443", false, false},
 		{"https", "[fd00:ec2::254]:443", false, false},
+		{"https", "[fd20:ce::254]:443", false, false},
+		{"https", "100.100.100.200:443", false, false},
+		{"https", "168.63.129.16:443", false, false},
+		{"https", "192.0.0.192:443", false, false},
 		{"https", "0.0.0.0:443", false, false},
+		{"https", "0.1.2.3:443", false, false},
+		{"https", "255.255.255.255:443", false, false},
+		{"https", "[64:ff9b::a9fe:a9fe]:443", false, false}, // NAT64 to 169.254.169.254
+		{"https", "[64:ff9b::c000:201]:443", true, true},    // and to 192.0.2.1
+		{"https", "[64:ff9b::7f00:1]:443", false, true},
+		{"https", "[2002:7f00:1::]:443", false, true}, // 6to4 to 127.0.0.1
+		{"https", "[2002:a9fe:a9fe::1]:443", false, false},
+		{"https", "[::169.254.169.254]:443", false, false},
 		{"https", "[::]:443", false, false},
 		{"https", "224.0.0.1:443", false, false},
 		{"https", "[ff02::1]:443", false, false},
