@@ -138,6 +138,8 @@ func TestMovedRecordsMakeNobodyElse(t *testing.T) {
 	}{
 		{"bob's key given to the admin", path(b), strings.Replace(string(records[path(b)]), *bob.UserId, *admin.UserId, 1)},
 		{"bob's key given to the root user", path(b), strings.Replace(string(records[path(b)]), `"user":"`+*bob.UserId+`",`, "", 1)},
+		{"bob's key given to the root user of what is no account", path(b), strings.Replace(strings.Replace(string(records[path(b)]),
+			`"user":"`+*bob.UserId+`",`, "", 1), account, account+"/"+*bob.UserId, 1)},
 		{"bob's key given to another account", path(b), strings.Replace(string(records[path(b)]), account, other, 1)},
 		{"the admin's key under bob's name", path(b), string(records[path(a)])},
 		{"the admin under bob's id", "iam/entity/" + *bob.UserId, string(records["iam/entity/"+*admin.UserId])},

@@ -286,6 +286,9 @@ func unknown(svc *entry, operation string) error {
 		return api.NewError("UnsupportedOperationException", http.StatusBadRequest,
 			"%s is not built in this version of Trent; docs/compatibility.md lists what is.", operation)
 	}
+	if q, ok := svc.Protocol.(wire.Query); ok && len(operation) <= 128 {
+		return api.UnknownOperationException("Could not find operation %s for version %s", operation, q.Version)
+	}
 	return api.UnknownOperationException("")
 }
 
