@@ -96,10 +96,16 @@ func (s *settings) check() error {
 	case s.dev && s.store != "":
 		return usage("--store is for production; development keeps its records in memory or in --data-dir")
 	}
-	for _, e := range s.endpoints {
-		if _, _, err := s.vpcEndpoint(e); err != nil {
+	known := map[string]bool{}
+	for _, text := range s.endpoints {
+		e, _, err := s.vpcEndpoint(text)
+		if err != nil {
 			return err
 		}
+		if known[e.ID] {
+			return usage("--vpc-endpoint %s is given twice", e.ID)
+		}
+		known[e.ID] = true
 	}
 	for _, r := range s.regions {
 		if !arn.IsRegion(r) {
