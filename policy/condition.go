@@ -119,7 +119,7 @@ func (p *parser) compileCondition(c *condition, o operator, n *node) error {
 	c.key, c.lookup, c.work = n.name, Fold(n.name), p.workOf(n)
 	vendor, name, ok := strings.Cut(c.lookup, ":")
 	if !ok || vendor == "" || name == "" {
-		return p.refuse(InvalidCondition, "the condition key %q has no prefix such as aws: or kms:", n.name)
+		return p.refuse(InvalidConditionKey, "the condition key %q has no prefix such as aws: or kms:", n.name)
 	}
 	if p.kind == Key && c.quantifier == forAll && callersChoose(c.lookup) {
 		return p.refuse(OverlyPermissive, "ForAllValues on %s allows requests that do not have the key", n.name)
@@ -133,7 +133,7 @@ func (p *parser) compileCondition(c *condition, o operator, n *node) error {
 	}
 	c.test, err = p.compileTest(o, values)
 	if err != nil {
-		return p.refuse(InvalidCondition, "%s of %s: %v", c.operator, c.key, err)
+		return p.refuse(InvalidConditionValue, "%s of %s: %v", c.operator, c.key, err)
 	}
 	c.patterns(func(q *pattern) { c.variables = c.variables || q.form == variables })
 	return nil
@@ -156,7 +156,7 @@ func (p *parser) texts(n *node) ([]string, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, p.refuse(InvalidCondition, "the condition key %s has no values", n.name)
+		return nil, p.refuse(InvalidConditionValue, "the condition key %s has no values", n.name)
 	}
 	return all, nil
 }
@@ -166,7 +166,7 @@ func (p *parser) compileNull(c *condition, values []string) error {
 	for _, v := range values {
 		b, ok := parseBool(v)
 		if !ok {
-			return p.refuse(InvalidCondition, "Null of %s: %q is neither true nor false", c.key, v)
+			return p.refuse(InvalidConditionValue, "Null of %s: %q is neither true nor false", c.key, v)
 		}
 		c.wantAbsent, c.wantThere = c.wantAbsent || b, c.wantThere || !b
 	}

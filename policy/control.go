@@ -13,14 +13,14 @@ func (p *Policy) CheckCustomerManaged() error {
 		return nil
 	}
 	if !p.variables { // no other version has them
-		return &Malformed{InvalidVersion, -1, "the Version of a control policy is not " + Version2012}
+		return &Malformed{Reason: InvalidVersion, Statement: -1, Detail: "the Version of a control policy is not " + Version2012}
 	}
 	if p.kind == ServiceControl {
 		return nil
 	}
 	for i := range p.statements {
 		if reason, detail := p.statements[i].outsideRCP(); detail != "" {
-			return &Malformed{reason, i, detail}
+			return &Malformed{Reason: reason, Statement: i, Detail: detail}
 		}
 	}
 	return nil

@@ -9,6 +9,8 @@ type Malformed struct {
 	Statement int
 	// Detail is what is wrong, for the author of the document. It may quote the document.
 	Detail string
+	// Name is the Resource that is refused with InvalidResource.
+	Name string
 }
 
 // Error returns the detail and the place.
@@ -32,8 +34,10 @@ const (
 	TooLarge
 	// InvalidVersion: neither 2012-10-17 nor 2008-10-17.
 	InvalidVersion
-	// InvalidSid: a character that the kind of document does not take, or a Sid given twice.
+	// InvalidSid: a character that the kind of document does not take.
 	InvalidSid
+	// DuplicateSid: a Sid given twice.
+	DuplicateSid
 	// InvalidEffect: neither Allow nor Deny, or Allow where a document may only deny.
 	InvalidEffect
 	// MissingPrincipal: a statement does not say who.
@@ -52,8 +56,10 @@ const (
 	InvalidResource
 	// UnexpectedResource: the kind of document has no resources.
 	UnexpectedResource
-	// InvalidCondition: a key without a vendor, or a value that its operator cannot compare with.
-	InvalidCondition
+	// InvalidConditionKey: a key without a vendor.
+	InvalidConditionKey
+	// InvalidConditionValue: none, or one that its operator cannot compare with.
+	InvalidConditionValue
 	// UnknownOperator: no condition operator has this name.
 	UnknownOperator
 	// OverlyPermissive: ForAllValues on a key that callers may simply leave out (KMS guide, "kms:EncryptionContext:").
@@ -64,9 +70,9 @@ const (
 
 // String returns the name of the rule.
 func (r Reason) String() string {
-	names := [reasons]string{"Syntax", "TooLarge", "InvalidVersion", "InvalidSid", "InvalidEffect", "MissingPrincipal",
+	names := [reasons]string{"Syntax", "TooLarge", "InvalidVersion", "InvalidSid", "DuplicateSid", "InvalidEffect", "MissingPrincipal",
 		"InvalidPrincipal", "UnexpectedPrincipal", "MissingAction", "InvalidAction", "MissingResource", "InvalidResource",
-		"UnexpectedResource", "InvalidCondition", "UnknownOperator", "OverlyPermissive"}
+		"UnexpectedResource", "InvalidConditionKey", "InvalidConditionValue", "UnknownOperator", "OverlyPermissive"}
 	if int(r) >= len(names) {
 		return fmt.Sprintf("Reason(%d)", uint8(r))
 	}

@@ -84,7 +84,7 @@ func refusals() []refusal {
 		{"Sid with a hyphen", ServiceControl, st(`"Sid":"a-b"`, permit, what, which), InvalidSid, 0},
 		{"Sid with an umlaut", Trust, st(`"Sid":"ä"`, permit, who, `"Action":"sts:AssumeRole"`), InvalidSid, 0},
 		{"Sid with a dot", ResourceControl, st(`"Sid":"a.b"`, forbid, who, what, which), InvalidSid, 0},
-		{"Sid twice", Identity, document(`{"Sid":"a",`+permit+`,`+what+`,`+which+`}`, `{"Sid":"a",`+permit+`,`+what+`,`+which+`}`), InvalidSid, 1},
+		{"Sid twice", Identity, document(`{"Sid":"a",`+permit+`,`+what+`,`+which+`}`, `{"Sid":"a",`+permit+`,`+what+`,`+which+`}`), DuplicateSid, 1},
 		{"no Effect", Key, st(who, what, which), InvalidEffect, 0},
 		{"Effect in lower case", Key, st(`"Effect":"allow"`, who, what, which), InvalidEffect, 0},
 		{"Effect in upper case", Key, st(`"Effect":"DENY"`, who, what, which), InvalidEffect, 0},
@@ -193,8 +193,9 @@ func conditionRefusals() []refusal {
 		`{"NullIfExists":{}}`, `{"ForAllValues:Null":{}}`, `{"ForAnyValue:NullIfExists":{}}`, `{"ForAllValues":{}}`, `{"ForAllValues:":{}}`,
 		`{"ForSomeValues:StringEquals":{}}`, `{"ForAllValues:ForAnyValue:StringEquals":{}}`, `{"StringEqualsIfExistsIfExists":{}}`,
 		`{"BinaryNotEquals":{}}`, `{"NotBool":{}}`, `{"ArnEqualsIgnoreCase":{}}`, `{"NumericLike":{}}`, `{" StringEquals":{}}`)
-	add(InvalidCondition, `{"StringEquals":{"":"x"}}`, `{"StringEquals":{"userid":"x"}}`, `{"StringEquals":{":userid":"x"}}`,
-		`{"StringEquals":{"aws:":"x"}}`, `{"StringEquals":{"aws:userid":[]}}`, `{"StringEquals":{"aws:userid":"${"}}`,
+	add(InvalidConditionKey, `{"StringEquals":{"":"x"}}`, `{"StringEquals":{"userid":"x"}}`, `{"StringEquals":{":userid":"x"}}`,
+		`{"StringEquals":{"aws:":"x"}}`)
+	add(InvalidConditionValue, `{"StringEquals":{"aws:userid":[]}}`, `{"StringEquals":{"aws:userid":"${"}}`,
 		`{"StringLike":{"aws:userid":"${a:b, \"c\"}"}}`, `{"ArnLike":{"aws:userid":"arn:aws:iam::${x:root"}}`, `{"ArnLike":{"aws:userid":"${"}}`, `{"ArnLike":{"aws:userid":"arn:aws:iam::1:user/${"}}`,
 		`{"Null":{"aws:userid":"maybe"}}`, `{"Null":{"aws:userid":1}}`, `{"Null":{"aws:userid":["true",""]}}`,
 		`{"Bool":{"aws:SecureTransport":"yes"}}`, `{"Bool":{"aws:SecureTransport":1}}`, `{"Bool":{"aws:SecureTransport":"${aws:x}"}}`,
@@ -236,7 +237,7 @@ func TestMalformedDocumentsAreRefused(t *testing.T) {
 			t.Errorf("nothing was refused for %v", r)
 		}
 	}
-	if got := Reason(reasons).String(); got != "Reason(16)" {
+	if got := Reason(reasons).String(); got != "Reason(18)" {
 		t.Errorf("a reason that does not exist is called %q", got)
 	}
 }

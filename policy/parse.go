@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Effect is what a statement does: Allow or Deny.
@@ -36,6 +37,11 @@ func (p *parser) refuse(reason Reason, format string, args ...any) error {
 	return &Malformed{Reason: reason, Statement: p.statement, Detail: fmt.Sprintf(format, args...)}
 }
 
+// refuseResource is refuse for a name of a resource.
+func (p *parser) refuseResource(name, why string) error {
+	return &Malformed{Reason: InvalidResource, Statement: p.statement, Detail: fmt.Sprintf("the resource %q %s", name, why), Name: name}
+}
+
 // Parse checks a document of a kind and compiles it. The error is a *Malformed. Time and memory are linear in the text,
 // of which there may be MaxBytes.
 //
@@ -49,7 +55,7 @@ func Parse(kind Kind, text string) (*Policy, error) {
 	p.perByte = min(workPerByte, work(maxWork/max(1, len(text))))
 	root, err := readTree(text)
 	if err != nil {
-		return nil, p.refuse(Syntax, "%v", err)
+		return nil, p.refuse(Syntax, "%s", strings.TrimPrefix(err.Error(), "jsontext: "))
 	}
 	statements, err := p.document(&root)
 	if err != nil {

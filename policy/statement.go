@@ -131,7 +131,7 @@ func (p *parser) readSid(n *node, s *statement) error {
 		return p.refuse(InvalidSid, "the Sid %q has characters other than letters and digits", s.sid)
 	}
 	if p.sids[s.sid] {
-		return p.refuse(InvalidSid, "the Sid %q is given twice", s.sid)
+		return p.refuse(DuplicateSid, "the Sid %q is given twice", s.sid)
 	}
 	p.sids[s.sid] = true
 	return nil
@@ -286,7 +286,7 @@ func (p *parser) readResources(n *node, s *statement) error {
 // elements: Variables and tags", "Resource element").
 func (p *parser) compileResource(name string) (pattern, error) {
 	if p.kind != Key && name != "*" && !strings.HasPrefix(name, "arn:") {
-		return pattern{}, p.refuse(InvalidResource, `the resource %q is neither "*" nor an ARN`, name)
+		return pattern{}, p.refuseResource(name, `is neither "*" nor an ARN`)
 	}
 	if !p.variables {
 		return compileWild(name), nil
@@ -298,11 +298,11 @@ func (p *parser) compileResource(name string) (pattern, error) {
 	}
 	head := strings.TrimSuffix(name, tail)
 	if p.kind != Key && strings.Contains(head, "${") {
-		return pattern{}, p.refuse(InvalidResource, "the resource %q has a policy variable before its fifth colon", name)
+		return pattern{}, p.refuseResource(name, "has a policy variable before its fifth colon")
 	}
 	tokens, err := appendVariables(appendWild(nil, head), tail, true)
 	if err != nil {
-		return pattern{}, p.refuse(InvalidResource, "the resource %q: %v", name, err)
+		return pattern{}, p.refuseResource(name, "is malformed: "+err.Error())
 	}
 	return newPattern(name, tokens), nil
 }

@@ -27,25 +27,29 @@ func (s *Service) getContextKeysForPrincipalPolicy(ctx context.Context, _ *servi
 	return &iamapi.GetContextKeysForPrincipalPolicyResponse{ContextKeyNames: keys}, err
 }
 
-// contextKeys returns each key once, as it is written where it is used first: the case of keys does not matter.
+// spellings are condition keys by what they fold to, each as it is written where it is used first: their case does not matter.
+type spellings map[string]string
+
+func (written spellings) add(p *policy.Policy) {
+	p.EachKey(func(key string) {
+		if folded := policy.Fold(key); written[folded] == "" {
+			written[folded] = key
+		}
+	})
+}
+
+// contextKeys returns each key once.
 func contextKeys(attached []authz.Attached, documents []string) ([]string, error) {
-	written := map[string]string{} // by folded key
-	add := func(p *policy.Policy) {
-		p.EachKey(func(key string) {
-			if folded := policy.Fold(key); written[folded] == "" {
-				written[folded] = key
-			}
-		})
-	}
+	written := spellings{}
 	for i := range attached {
-		add(attached[i].Policy)
+		written.add(attached[i].Policy)
 	}
 	for _, text := range documents {
 		p, err := parseInput(policy.Identity, text)
 		if err != nil {
 			return nil, err
 		}
-		add(p)
+		written.add(p)
 	}
 	keys := make([]string, 0, len(written))
 	for _, folded := range slices.Sorted(maps.Keys(written)) {

@@ -46,12 +46,12 @@ func malformed(k policy.Kind, err error) error {
 	if !ok {
 		return err
 	}
-	return iamapi.MalformedPolicyDocumentException("%s (%s)", malformedText(k, m.Reason), strings.TrimPrefix(m.Error(), "malformed policy: "))
+	return iamapi.MalformedPolicyDocumentException("%s (%s)", malformedText(k, m), strings.TrimPrefix(m.Error(), "malformed policy: "))
 }
 
-func malformedText(k policy.Kind, r policy.Reason) string {
+func malformedText(k policy.Kind, m *policy.Malformed) string {
 	if k == policy.Trust {
-		switch r {
+		switch m.Reason {
 		case policy.MissingPrincipal:
 			return "Missing required field Principal"
 		case policy.MissingAction:
@@ -64,19 +64,21 @@ func malformedText(k policy.Kind, r policy.Reason) string {
 			return "Invalid principal in policy."
 		}
 	}
-	switch r {
+	switch m.Reason {
 	case policy.UnexpectedPrincipal:
 		return "Policy document should not specify a principal."
 	case policy.MissingAction:
 		return "Policy statement must contain actions."
 	case policy.MissingResource:
 		return "Policy statement must contain resources."
-	case policy.InvalidAction, policy.InvalidCondition:
+	case policy.InvalidAction, policy.InvalidConditionKey:
 		return "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
 	case policy.InvalidResource:
-		return `Resources must be in ARN format or "*".`
+		return "Resource " + m.Name + ` must be in ARN format or "*".`
 	case policy.InvalidSid:
-		return "Statement IDs (SID) must be alpha-numeric and unique in a policy."
+		return "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+	case policy.DuplicateSid:
+		return "Statement IDs (SID) in a single policy must be unique."
 	case policy.InvalidVersion:
 		return "Policy document must be version 2012-10-17 or greater."
 	}

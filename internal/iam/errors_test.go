@@ -214,6 +214,10 @@ func malformed(root principal) []refusal {
 	trust := func(document string) *iamapi.UpdateAssumeRolePolicyRequest {
 		return &iamapi.UpdateAssumeRolePolicyRequest{RoleName: app, PolicyDocument: &document}
 	}
+	identity := func(statement string) *iamapi.PutUserPolicyRequest {
+		document := `{"Version":"2012-10-17","Statement":` + statement + `}`
+		return &iamapi.PutUserPolicyRequest{UserName: bob, PolicyName: x, PolicyDocument: &document}
+	}
 	p := root.arn("policy/p")
 	all := []refusal{
 		{in: &iamapi.CreatePolicyRequest{PolicyName: x, PolicyDocument: doc}, message: syntax},
@@ -222,6 +226,16 @@ func malformed(root principal) []refusal {
 		{in: &iamapi.PutGroupPolicyRequest{GroupName: devs, PolicyName: x, PolicyDocument: doc}, message: syntax},
 		{in: &iamapi.PutRolePolicyRequest{RoleName: app, PolicyName: x, PolicyDocument: doc}, message: syntax},
 		{in: &iamapi.PutUserPolicyRequest{UserName: bob, PolicyName: x, PolicyDocument: doc}, message: syntax},
+		{in: identity(`{"Sid":"a b","Effect":"Allow","Action":"kms:*","Resource":"*"}`), message: "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"},
+		{in: identity(`[{"Sid":"a","Effect":"Allow","Action":"kms:*","Resource":"*"},{"Sid":"a","Effect":"Deny","Action":"kms:*","Resource":"*"}]`), message: "Statement IDs (SID) in a single policy must be unique."},
+		{in: identity(`{"Effect":"Allow","Action":"kms:*","Resource":"key/1"}`), message: `Resource key/1 must be in ARN format or "*".`},
+		{in: identity(`{"Effect":"Allow","Action":"kms:*"}`), message: "Policy statement must contain resources."},
+		{in: identity(`{"Effect":"Allow","Resource":"*"}`), message: "Policy statement must contain actions."},
+		{in: identity(`{"Effect":"Allow","Action":"Encrypt","Resource":"*"}`), message: "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."},
+		{in: identity(`{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"userid":"x"}}}`), message: "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."},
+		{in: identity(`{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"x"}}}`), message: syntax},
+		{in: identity(`{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*"}`), message: "Policy document should not specify a principal."},
+		{in: identity(`{`), message: syntax + " (unexpected EOF after offset 38)"},
 		{in: trust(`{}`), message: syntax},
 		{in: trust(trusts(root.arn("user/nobody"))), message: `Invalid principal in policy: "AWS":"` + root.arn("user/nobody") + `"`},
 		{in: trust(trusts(root.arn("group/devs"))), message: "Invalid principal in policy."},
@@ -287,8 +301,8 @@ func TestErrors(t *testing.T) {
 		for _, c := range cases {
 			ran++
 			a := root.send(c.in)
-			text, _, _ := strings.Cut(a.message, " (") // what follows is the policy package's
-			if a.code != c.code || text != c.message {
+			detail := strings.HasPrefix(a.message, c.message+" (") // which is the policy package's
+			if a.code != c.code || a.message != c.message && !detail {
 				t.Errorf("%s: got %q %q, want %q %q", a.operation, a.code, a.message, c.code, c.message)
 			}
 		}

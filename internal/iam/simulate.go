@@ -36,13 +36,14 @@ type simulation struct {
 	hypothesis
 	by             caller.Caller
 	identity       authz.Identity
-	sources        []iamapi.PolicySourceType // of the identity's policies
 	member         *authz.Membership
 	resourcePolicy *policy.Policy
 	keys           map[string]*policy.Policy // of the KMS keys among the resources of the page
 	given          given
+	written        spellings
 	page           pager
-	from           int // index of the page's first pair of action and resource
+	named          bool // resources are, and not only *
+	from           int  // index of the page's first pair of action and resource
 	places         map[*policy.Policy][]place
 }
 
@@ -120,6 +121,7 @@ func (s *Service) turn(ctx context.Context, c *service.Call, x *simulation) (err
 	if len(x.resources) == 0 {
 		x.resources = []string{"*"}
 	}
+	x.named = !slices.Equal(x.resources, []string{"*"})
 	x.page, err = newPager(c, x.marker, x.maxItems, strconv.Itoa(len(x.actions)), strconv.Itoa(len(x.resources)))
 	if err != nil {
 		return err
@@ -141,9 +143,17 @@ func (s *Service) turn(ctx context.Context, c *service.Call, x *simulation) (err
 	return nil
 }
 
-// end is the index after the page's last pair.
+// maxPairs is how many pairs of action and resource a page decides.
+const maxPairs = 1000
+
+// end is the index after the page's last pair: the last of an action, unless the first of the page has more than maxPairs.
 func (x *simulation) end() int {
-	return min(x.from+x.page.limit, len(x.actions)*len(x.resources))
+	each := len(x.resources)
+	end := min(x.from+maxPairs, (x.from/each+x.page.limit)*each, len(x.actions)*each)
+	if whole := end / each * each; whole > x.from {
+		return whole
+	}
+	return end
 }
 
 // resolveKey finds the policy of a KMS key of the caller's account. What it says shows in the answer, so the caller must be
@@ -233,22 +243,22 @@ func (s *Service) assumePolicies(ctx context.Context, x *simulation) error {
 	}
 	x.identity = a.Identity
 	x.identity.Policies = slices.Clone(a.Policies)
-	for i := range a.Policies {
-		x.sources = append(x.sources, sourceOf(a.Policies[i].Name))
-	}
 	return nil
 }
 
-// sourceOf says where a policy of an identity comes from, by its name.
-func sourceOf(name string) iamapi.PolicySourceType {
-	if account, _, _, ok := parsePolicyARN(name); ok {
-		if account == awsAccount {
-			return iamapi.PolicySourceTypeAwsManaged
-		}
-		return iamapi.PolicySourceTypeUserManaged
+// What AWS says of where a statement is from. The API model has other words for it, which no answer of AWS has.
+const (
+	identitySource iamapi.PolicySourceType = "IAM Policy"
+	resourceSource iamapi.PolicySourceType = "Resource Policy"
+)
+
+// sourceID is how AWS calls a policy of an identity: a managed one by its name, an inline one by user_NAME_POLICY, and likewise
+// with groups and roles.
+func sourceID(name string) string {
+	if _, _, policyName, ok := parsePolicyARN(name); ok {
+		return policyName
 	}
-	k, _, _ := strings.Cut(name, "/")
-	return iamapi.PolicySourceType(k)
+	return strings.ReplaceAll(name, "/", "_")
 }
 
 // principalOf is a user, or a session of a role, with no request of its own.
@@ -297,7 +307,6 @@ func (x *simulation) readPolicies() error {
 			return err
 		}
 		x.identity.Policies = append(x.identity.Policies, authz.Attached{Name: "PolicyInputList." + strconv.Itoa(i+1), Policy: p})
-		x.sources = append(x.sources, iamapi.PolicySourceTypeNone)
 	}
 	if len(x.boundary) == 1 {
 		p, err := parseInput(policy.Identity, x.boundary[0])
@@ -318,7 +327,7 @@ func (x *simulation) readPolicies() error {
 func parseInput(k policy.Kind, text string) (*policy.Policy, error) {
 	p, err := policy.Parse(k, text)
 	if m, ok := errors.AsType[*policy.Malformed](err); ok {
-		return nil, iamapi.InvalidInputException("%s (%s)", malformedText(k, m.Reason), m.Detail)
+		return nil, iamapi.InvalidInputException("%s (%s)", malformedText(k, m), m.Detail)
 	}
 	return p, err
 }

@@ -21,7 +21,15 @@ const key = "arn:aws:kms:us-east-1:" + account + ":key/1234"
 func results(all []iamapi.EvaluationResult) string {
 	var s []string
 	for _, r := range all {
-		s = append(s, string(*r.EvalDecision))
+		each := []string{}
+		for _, on := range r.ResourceSpecificResults {
+			each = append(each, string(*on.EvalResourceDecision))
+		}
+		text := string(*r.EvalDecision)
+		if len(each) > 1 {
+			text += "(" + strings.Join(each, ",") + ")"
+		}
+		s = append(s, text)
 	}
 	return strings.Join(s, " ")
 }
@@ -93,7 +101,13 @@ func TestSimulateCustomPolicy(t *testing.T) {
 		}, "implicitDeny"},
 		{"pairs", iamapi.SimulateCustomPolicyRequest{
 			PolicyInputList: []string{allow("kms:Decrypt", key, "")}, ActionNames: []string{"kms:Decrypt", "kms:Encrypt"}, ResourceArns: []string{key, "arn:aws:kms:us-east-1:1:key/2"},
-		}, "allowed implicitDeny implicitDeny implicitDeny"},
+		}, "implicitDeny(allowed,implicitDeny) implicitDeny(implicitDeny,implicitDeny)"},
+		{"pairs with a denial", iamapi.SimulateCustomPolicyRequest{
+			PolicyInputList: []string{allowAll, `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"` + foreign + `"}}`}, ResourceArns: []string{key, foreign, key},
+		}, "explicitDeny(allowed,explicitDeny,allowed)"},
+		{"pairs of both kinds of denial", iamapi.SimulateCustomPolicyRequest{
+			PolicyInputList: []string{allow("*", key, ""), `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"` + foreign + `"}}`}, ResourceArns: []string{foreign, "arn:aws:kms:us-east-1:1:key/2", key},
+		}, "explicitDeny(explicitDeny,implicitDeny,allowed)"},
 	} {
 		ran++
 		if tt.in.ActionNames == nil {
@@ -125,12 +139,25 @@ func TestSimulationsExplain(t *testing.T) {
 		got = append(got, strconv.Itoa(int(*p.Line))+":"+strconv.Itoa(int(*p.Column)))
 	}
 	got = append(got, out.MissingContextValues...)
-	want := []string{"PolicyInputList.1", "none", "4:3", "4:59", "kms:viaservice"}
+	want := []string{"PolicyInputList.1", "IAM Policy", "4:3", "4:59", "kms:ViaService"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if *out.PermissionsBoundaryDecisionDetail.AllowedByPermissionsBoundary || out.OrganizationsDecisionDetail != nil {
 		t.Error("the boundary allows, or there is an organization")
+	}
+	if out.ResourceSpecificResults != nil || out.EvalDecisionDetails != nil {
+		t.Error("there are results of resources without any")
+	}
+	out = do[iamapi.SimulateCustomPolicyResponse](root, &iamapi.SimulateCustomPolicyRequest{
+		PolicyInputList: []string{document}, ActionNames: []string{"kms:Decrypt"}, PermissionsBoundaryPolicyInputList: []string{allowRead}, ResourceArns: []string{key},
+	}).EvaluationResults[0]
+	on := iamapi.ResourceSpecificResult{
+		EvalResourceName: out.EvalResourceName, EvalResourceDecision: out.EvalDecision, MatchedStatements: out.MatchedStatements,
+		MissingContextValues: out.MissingContextValues, PermissionsBoundaryDecisionDetail: out.PermissionsBoundaryDecisionDetail,
+	}
+	if diff := cmp.Diff([]iamapi.ResourceSpecificResult{on}, out.ResourceSpecificResults); diff != "" || *out.EvalResourceName != key || len(out.MatchedStatements) != 1 {
+		t.Errorf("%s: -whole +of the resource:\n%s", *out.EvalResourceName, diff)
 	}
 }
 
@@ -225,7 +252,7 @@ func TestSimulatePrincipalPolicy(t *testing.T) {
 		}
 		from = append(from, id+" "+strconv.FormatBool(*r.OrganizationsDecisionDetail.AllowedByOrganizations))
 	}
-	want := []string{"p user-managed true", "self user true", "- true", "PolicyInputList.1 none true", "- false"}
+	want := []string{"p IAM Policy true", "user_bob_self IAM Policy true", "- true", "PolicyInputList.1 IAM Policy true", "- false"}
 	if diff := cmp.Diff(want, from); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -298,12 +325,51 @@ func TestSimulationPages(t *testing.T) {
 				PolicyInputList: []string{allowAll}, ActionNames: actions, ResourceArns: resources, Marker: marker, MaxItems: size,
 			})
 			for _, r := range out.EvaluationResults {
-				names = append(names, *r.EvalActionName+*r.EvalResourceName)
+				names = append(names, *r.EvalActionName)
+				for i, on := range r.ResourceSpecificResults {
+					if *on.EvalResourceName != resources[i] || *r.EvalResourceName != "*" {
+						t.Errorf("%s: %s in %s", *r.EvalActionName, *on.EvalResourceName, *r.EvalResourceName)
+					}
+				}
+				if len(r.ResourceSpecificResults) != len(resources) {
+					t.Errorf("%s on %d resources", *r.EvalActionName, len(r.ResourceSpecificResults))
+				}
 			}
 			return names, out.IsTruncated, out.Marker
 		})
-		if len(got) != 49 || len(slices.Compact(slices.Sorted(slices.Values(got)))) != 49 {
-			t.Errorf("by %d: %d results", size, len(got))
+		if !slices.Equal(got, actions) {
+			t.Errorf("by %d: %v", size, got)
+		}
+	}
+}
+
+// A page decides so many pairs of action and resource. It ends with a whole action if it can; the resources of one with more
+// than that are told of in several results, each once.
+func TestSimulationsOnManyResources(t *testing.T) {
+	root := newWorld(t).root(account)
+	for n, want := range map[int][]int{400: {2 * 400, 400}, 1000: {1000, 1000, 1000}, 1600: {1000, 600, 1000, 600, 1000, 600}} {
+		var resources, got []string
+		for i := range n {
+			resources = append(resources, "arn:aws:s3:::"+strconv.Itoa(i))
+		}
+		actions := []string{"s3:A", "s3:B", "s3:C"}
+		var sizes []int
+		for marker := (*string)(nil); len(sizes) == 0 || marker != nil; {
+			out := do[iamapi.SimulateCustomPolicyResponse](root, &iamapi.SimulateCustomPolicyRequest{PolicyInputList: []string{allowAll}, ActionNames: actions, ResourceArns: resources, Marker: marker})
+			size := 0
+			for _, r := range out.EvaluationResults {
+				for _, on := range r.ResourceSpecificResults {
+					size++
+					got = append(got, *r.EvalActionName+" "+*on.EvalResourceName)
+				}
+			}
+			sizes, marker = append(sizes, size), out.Marker
+		}
+		if diff := cmp.Diff(want, sizes); diff != "" {
+			t.Errorf("%d resources: pages: -want +got:\n%s", n, diff)
+		}
+		if len(got) != 3*n || len(slices.Compact(slices.Sorted(slices.Values(got)))) != 3*n {
+			t.Errorf("%d resources: %d pairs", n, len(got))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -29,11 +30,14 @@ func (s *Service) simulatePrincipalPolicy(ctx context.Context, c *service.Call, 
 // maxMatched is how many statements end a page early: documents can have many thousands, and all may match every pair.
 const maxMatched = 10_000
 
-// run decides the pairs of actions and resources of the page, the resources of each action one after the other.
+// run decides the pairs of actions and resources of the page, the resources of each action one after the other. An action has
+// one result, which tells of each of the resources that were asked about; one with more than a page can have goes on in the
+// next page.
 func (x *simulation) run(ctx context.Context, c *service.Call) (results []iamapi.EvaluationResult, truncated *bool, marker *string, err error) {
 	results = []iamapi.EvaluationResult{}
 	r := x.request(c)
 	authorizer := authz.New(x)
+	x.spell()
 	end, matched := x.end(), 0
 	for i := x.from; i < end; i++ {
 		if err := ctx.Err(); err != nil {
@@ -43,13 +47,36 @@ func (x *simulation) run(ctx context.Context, c *service.Call) (results []iamapi
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		results = append(results, result)
+		if x.named && i > x.from && i%len(x.resources) != 0 {
+			join(&results[len(results)-1], &result)
+		} else {
+			results = append(results, result)
+		}
 		if matched += len(result.MatchedStatements); matched >= maxMatched {
 			end = i + 1
 		}
 	}
 	truncated, marker = x.page.next(strconv.Itoa(end), end < len(x.actions)*len(x.resources))
 	return results, truncated, marker, nil
+}
+
+// spell notes how the policies write their condition keys, for those that are missing.
+func (x *simulation) spell() {
+	x.written = spellings{}
+	for i := range x.identity.Policies {
+		x.written.add(x.identity.Policies[i].Policy)
+	}
+	if b := x.identity.Boundary; b != nil {
+		x.written.add(b.Policy)
+	}
+	if x.resourcePolicy != nil {
+		x.written.add(x.resourcePolicy)
+	}
+	for _, resource := range slices.Sorted(maps.Keys(x.keys)) {
+		if p := x.keys[resource]; p != nil {
+			x.written.add(p)
+		}
+	}
 }
 
 // request is a request as the context entries describe it: those for keys that every request has take the place of its own.
@@ -95,8 +122,35 @@ func (x *simulation) decide(ctx context.Context, authorizer *authz.Authorizer, r
 	if x.member != nil {
 		result.OrganizationsDecisionDetail = &iamapi.OrganizationsDecisionDetail{AllowedByOrganizations: new(d.Allowed || d.Layer != authz.ServiceControl)}
 	}
-	result.MissingContextValues = append([]string{}, slices.Sorted(maps.Keys(x.given.missing))...)
+	result.MissingContextValues = []string{}
+	for _, key := range slices.Sorted(maps.Keys(x.given.missing)) {
+		result.MissingContextValues = append(result.MissingContextValues, cmp.Or(x.written[key], key))
+	}
+	if x.named {
+		result.EvalDecisionDetails = map[string]iamapi.PolicyEvaluationDecisionType{}
+		result.ResourceSpecificResults = []iamapi.ResourceSpecificResult{{
+			EvalResourceName: resource, EvalResourceDecision: result.EvalDecision, MatchedStatements: result.MatchedStatements,
+			MissingContextValues: result.MissingContextValues, PermissionsBoundaryDecisionDetail: result.PermissionsBoundaryDecisionDetail,
+		}}
+	}
 	return result, nil
+}
+
+// join makes the results of an action on several resources one. What it says as a whole is what holds for all of them, so that
+// it is allowed if it is on each. Which statements matched, each resource says for itself.
+func join(all, next *iamapi.EvaluationResult) {
+	all.EvalResourceName, all.MatchedStatements = new("*"), []iamapi.Statement{}
+	if d := *all.EvalDecision; d == iamapi.PolicyEvaluationDecisionTypeAllowed || *next.EvalDecision == iamapi.PolicyEvaluationDecisionTypeExplicitDeny {
+		all.EvalDecision = next.EvalDecision
+	}
+	all.MissingContextValues = slices.Compact(slices.Sorted(slices.Values(slices.Concat(all.MissingContextValues, next.MissingContextValues))))
+	if o := next.OrganizationsDecisionDetail; o != nil && !*o.AllowedByOrganizations {
+		all.OrganizationsDecisionDetail = o
+	}
+	if b := next.PermissionsBoundaryDecisionDetail; b != nil && !*b.AllowedByPermissionsBoundary {
+		all.PermissionsBoundaryDecisionDetail = b
+	}
+	all.ResourceSpecificResults = append(all.ResourceSpecificResults, next.ResourceSpecificResults...)
 }
 
 func decided(d authz.Decision) *iamapi.PolicyEvaluationDecisionType {
@@ -145,10 +199,10 @@ func (x *simulation) matched(r *authz.Request, access *authz.Access, explicit bo
 	}
 	for i := range x.identity.Policies {
 		p := &x.identity.Policies[i]
-		add(p.Policy, p.Name[strings.LastIndexByte(p.Name, '/')+1:], x.sources[i])
+		add(p.Policy, sourceID(p.Name), identitySource)
 	}
 	if access.Policy != nil {
-		add(access.Policy, "ResourcePolicy", iamapi.PolicySourceTypeResource)
+		add(access.Policy, "ResourcePolicy", resourceSource)
 	}
 	return found
 }

@@ -39,7 +39,9 @@ func (s *Service) Recall(ctx context.Context, c *service.Call, r *audit.Record) 
 	if err != nil {
 		return nil, nil, err
 	}
-	s.recallPair(ctx, c, targets)
+	if err := s.recallPair(ctx, c, targets); err != nil {
+		return nil, nil, err
+	}
 	for i, t := range targets {
 		x, note, err := s.recallAccess(ctx, c, r, t, targets[0], r.Authorized[i])
 		if err != nil {
@@ -118,10 +120,10 @@ func requestedAlias(c *service.Call, action string) string {
 }
 
 // recallPair gives ReEncrypt's call both of its keys, also when the first decision ended it.
-func (s *Service) recallPair(ctx context.Context, c *service.Call, targets []*keyTarget) {
+func (s *Service) recallPair(ctx context.Context, c *service.Call, targets []*keyTarget) (err error) {
 	in, ok := c.Input.(*kmsapi.ReEncryptRequest)
 	if !ok || len(targets) == 0 || targets[0] == nil {
-		return
+		return nil
 	}
 	pair := &reEncryptKeys{from: &sourceKey{keyTarget: targets[0]}}
 	if len(targets) > 1 {
@@ -129,11 +131,15 @@ func (s *Service) recallPair(ctx context.Context, c *service.Call, targets []*ke
 	} else if in.DestinationKeyId != nil {
 		again := *c // which resolve may write into
 		again.Event = new(audit.Event)
-		pair.to, _ = s.resolve(ctx, &again, reEncryptTo, *in.DestinationKeyId, anyForm)
+		pair.to, err = s.resolve(ctx, &again, reEncryptTo, *in.DestinationKeyId, anyForm)
+		if e := api.From(err); err != nil && e.Status != 500 {
+			return nil // there is no such key any more
+		}
 	}
 	if pair.to != nil {
 		c.Target = pair
 	}
+	return err
 }
 
 // recallAccess is one access. first is the call's first key.
@@ -306,7 +312,7 @@ func (s *Service) Named(ctx context.Context, keyARN, action string, limit int) (
 	if p, err := policy.Parse(policy.Key, shown); err == nil {
 		p.Principals(func(_, name string) { add(name) })
 	}
-	after := ""
+	after, holders := "", s.holders()
 	for looked := 0; looked < limit; {
 		page, err := s.store.Range(ctx, grantPrefix(t.key.Account, t.key.Region, t.key.ID), after, grantsPerPage)
 		if err != nil {
@@ -320,7 +326,11 @@ func (s *Service) Named(ctx context.Context, keyARN, action string, limit int) (
 				return nil, false, err
 			}
 			if slices.Contains(g.Operations, kmsapi.GrantOperation(strings.TrimPrefix(action, "kms:"))) {
-				add(g.Grantee)
+				grantee, err := holders.shown(ctx, g.Grantee, g.GranteeID)
+				if err != nil {
+					return nil, false, err
+				}
+				add(grantee)
 				add(g.GranteeService)
 			}
 		}
