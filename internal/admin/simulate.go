@@ -48,7 +48,7 @@ func (s *Service) simulatePolicy(ctx context.Context, c *service.Call, in *trent
 	if err != nil {
 		return nil, err
 	}
-	q.Given, q.Viewer = givenContext(in.Context), s.viewer(c)
+	q.Request.Given, q.Viewer = givenContext(in.Context), s.viewer(c)
 	if in.KeyPolicy != nil {
 		if q.Access.Policy, err = parsed(policy.Key, *in.KeyPolicy); err != nil {
 			return nil, err

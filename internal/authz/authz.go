@@ -66,6 +66,8 @@ type Request struct {
 	TLS       bool
 	// Endpoint is the VPC endpoint that the request came through, or nil.
 	Endpoint *Endpoint
+	// Given has, in simulations, values of condition keys that count in the place of the request's own. nil: none.
+	Given policy.Context
 }
 
 // Endpoint is a listener that stands for a VPC endpoint.

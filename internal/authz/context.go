@@ -12,6 +12,11 @@ import (
 // Lookup answers for the global condition keys (IAM User Guide, "AWS global condition context keys"), and leaves the rest
 // to the access.
 func (e *evaluation) Lookup(key string) (policy.Values, bool) {
+	if e.Given != nil {
+		if v, ok := e.Given.Lookup(key); ok {
+			return v, true
+		}
+	}
 	if strings.HasPrefix(key, "aws:") {
 		if v, ok := e.global(key[len("aws:"):]); ok {
 			return v, true

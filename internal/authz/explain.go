@@ -19,8 +19,6 @@ type Explainer struct {
 type Question struct {
 	Request *Request
 	Access  *Access
-	// Given has values of condition keys that count in the place of the request's own. nil: none.
-	Given policy.Context
 	// Extra are identity policies that the caller is supposed to have as well.
 	Extra []Attached
 	// Outside leaves the caller's own side out: its account's policies are not looked at, and are supposed to allow.
@@ -174,24 +172,7 @@ func (x *Explainer) evaluation(ctx context.Context, q Question) (*evaluation, er
 		id.Policies = append(id.Policies[:len(id.Policies):len(id.Policies)], q.Extra...)
 		r.Identity = &id
 	}
-	e, err := x.Authorizer.evaluation(ctx, &r, member, q.Access)
-	if err != nil {
-		return nil, err
-	}
-	if q.Given != nil {
-		e.request.Context = supposed{q.Given, e}
-	}
-	return e, nil
-}
-
-// supposed answers for condition keys with what is given first.
-type supposed struct{ given, otherwise policy.Context }
-
-func (s supposed) Lookup(key string) (policy.Values, bool) {
-	if v, ok := s.given.Lookup(key); ok {
-		return v, true
-	}
-	return s.otherwise.Lookup(key)
+	return x.Authorizer.evaluation(ctx, &r, member, q.Access)
 }
 
 // copy returns an evaluation that can be changed and decided by itself.
@@ -199,9 +180,6 @@ func (e *evaluation) copy() *evaluation {
 	c := &evaluation{Request: new(*e.Request), access: new(*e.access), member: e.member, owner: e.owner, source: e.source, principal: e.principal}
 	c.request = e.request
 	c.request.Principal, c.request.Context = &c.principal, c
-	if s, ok := e.request.Context.(supposed); ok {
-		c.request.Context = supposed{s.given, c}
-	}
 	return c
 }
 

@@ -40,6 +40,7 @@ type simulation struct {
 	resourcePolicy *policy.Policy
 	keys           map[string]*policy.Policy // of the KMS keys among the resources of the page
 	given          given
+	missing        missing // of the pair that was decided last
 	written        spellings
 	page           pager
 	named          bool // resources are, and not only *
@@ -60,19 +61,22 @@ func (x *simulation) Membership(_ context.Context, account string) (*authz.Membe
 	return x.member, nil
 }
 
-// given are the condition keys of a hypothesis, and those that were asked for in vain. It implements policy.Context.
-type given struct {
-	entries map[string]policy.Values
-	missing map[string]bool
-}
+// given are the condition keys of a hypothesis. It implements policy.Context.
+type given map[string]policy.Values
 
 // Lookup implements policy.Context.
-func (g *given) Lookup(key string) (policy.Values, bool) {
-	v, ok := g.entries[key]
-	if !ok {
-		g.missing[key] = true
-	}
+func (g given) Lookup(key string) (policy.Values, bool) {
+	v, ok := g[key]
 	return v, ok
+}
+
+// missing are the condition keys that a hypothesis and the request do not have. It implements policy.Context.
+type missing map[string]bool
+
+// Lookup implements policy.Context.
+func (m missing) Lookup(key string) (policy.Values, bool) {
+	m[key] = true
+	return policy.Values{}, false
 }
 
 func (s *Service) resolveSimulateCustomPolicy(ctx context.Context, c *service.Call, in *iamapi.SimulateCustomPolicyRequest) (*simulation, error) {
@@ -194,7 +198,7 @@ func (s *Service) checkSimulation(ctx context.Context, c *service.Call, x *simul
 }
 
 func (x *simulation) readEntries() error {
-	x.given = given{map[string]policy.Values{}, map[string]bool{}}
+	x.given, x.missing = given{}, missing{}
 	for _, e := range x.entries {
 		if e.ContextKeyName == nil || e.ContextKeyType == nil {
 			return iamapi.InvalidInputException("A context entry needs a name and a type.")
@@ -207,7 +211,7 @@ func (x *simulation) readEntries() error {
 			}
 			v = policy.One(e.ContextKeyValues[0])
 		}
-		x.given.entries[key] = v
+		x.given[key] = v
 	}
 	return nil
 }

@@ -99,6 +99,12 @@ func TestSimulateCustomPolicy(t *testing.T) {
 			PolicyInputList: []string{allowRead}, ResourceArns: []string{key}, ResourceOwner: new("arn:aws:iam::" + other + ":root"),
 			CallerArn: new(root.arn("user/bob")), ResourcePolicy: new(keyPolicy(root.arn("user/bob"))),
 		}, "implicitDeny"},
+		{"entries instead of the caller's own keys", iamapi.SimulateCustomPolicyRequest{
+			PolicyInputList: []string{allow("kms:Decrypt", "*", `{"ArnLike":{"aws:PrincipalArn":"`+root.arn("role/app")+`"},"Bool":{"aws:ViaAWSService":"true"},"NumericLessThan":{"aws:EpochTime":"1000000000"}}`)},
+			CallerArn:       new(root.arn("user/bob")), ContextEntries: []iamapi.ContextEntry{
+				entry("AWS:principalarn", "string", root.arn("role/app")), entry("aws:ViaAWSService", "boolean", "true"), entry("aws:CurrentTime", "date", "2001-01-01T00:00:00Z"),
+			},
+		}, "allowed"},
 		{"pairs", iamapi.SimulateCustomPolicyRequest{
 			PolicyInputList: []string{allow("kms:Decrypt", key, "")}, ActionNames: []string{"kms:Decrypt", "kms:Encrypt"}, ResourceArns: []string{key, "arn:aws:kms:us-east-1:1:key/2"},
 		}, "implicitDeny(allowed,implicitDeny) implicitDeny(implicitDeny,implicitDeny)"},

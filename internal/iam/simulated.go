@@ -6,13 +6,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/authz"
-	"github.com/trent-kms/trent/internal/caller"
 	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/policy"
 )
@@ -79,30 +77,18 @@ func (x *simulation) spell() {
 	}
 }
 
-// request is a request as the context entries describe it: those for keys that every request has take the place of its own.
+// request is a request of the principal, in which the context entries take the place of what there would be otherwise.
 func (x *simulation) request(c *service.Call) *authz.Request {
-	r := &authz.Request{Caller: &x.by, Identity: &x.identity, Now: c.Now, TLS: x.text("aws:securetransport") != "false"}
-	if at, err := time.Parse(time.RFC3339, x.text("aws:currenttime")); err == nil {
+	r := &authz.Request{Caller: &x.by, Identity: &x.identity, Now: c.Now, TLS: true, Given: x.given}
+	if at, err := time.Parse(time.RFC3339, x.given["aws:currenttime"].One); err == nil { // also for aws:EpochTime
 		r.Now = at
-	} else if seconds, err := strconv.ParseInt(x.text("aws:epochtime"), 10, 64); err == nil {
-		r.Now = time.Unix(seconds, 0)
 	}
-	var tags []caller.Tag
-	for key, v := range x.given.entries {
-		if name, ok := strings.CutPrefix(key, "aws:principaltag/"); ok {
-			tags = append(tags, caller.Tag{Key: name, Value: v.One})
-		}
-	}
-	x.identity.Tags = sessionTags(tags, x.identity.Tags)
 	return r
 }
 
-// text is the single value of a context entry.
-func (x *simulation) text(key string) string { return x.given.entries[key].One }
-
 // decide decides one pair.
 func (x *simulation) decide(ctx context.Context, authorizer *authz.Authorizer, r *authz.Request, action, resource *string) (iamapi.EvaluationResult, error) {
-	clear(x.given.missing)
+	clear(x.missing)
 	access := x.accessTo(*action, *resource)
 	decisions, err := authorizer.Authorize(ctx, r, []authz.Access{access}, nil)
 	if len(decisions) == 0 {
@@ -123,7 +109,7 @@ func (x *simulation) decide(ctx context.Context, authorizer *authz.Authorizer, r
 		result.OrganizationsDecisionDetail = &iamapi.OrganizationsDecisionDetail{AllowedByOrganizations: new(d.Allowed || d.Layer != authz.ServiceControl)}
 	}
 	result.MissingContextValues = []string{}
-	for _, key := range slices.Sorted(maps.Keys(x.given.missing)) {
+	for _, key := range slices.Sorted(maps.Keys(x.missing)) {
 		result.MissingContextValues = append(result.MissingContextValues, cmp.Or(x.written[key], key))
 	}
 	if x.named {
@@ -166,7 +152,7 @@ func decided(d authz.Decision) *iamapi.PolicyEvaluationDecisionType {
 // accessTo is an action on a resource, which belongs to whom ResourceOwner or its ARN names. Without a policy of its own it is
 // the principal's own account's policies that decide, as if it were theirs.
 func (x *simulation) accessTo(action, resource string) authz.Access {
-	access := authz.Access{Action: action, Resource: resource, Account: x.by.Account, Policy: x.resourcePolicy, Context: &x.given}
+	access := authz.Access{Action: action, Resource: resource, Account: x.by.Account, Policy: x.resourcePolicy, Context: x.missing}
 	if p := x.keys[resource]; p != nil {
 		access.Policy = p
 	}
