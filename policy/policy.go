@@ -75,23 +75,6 @@ type Context interface {
 	Lookup(key string) (v Values, ok bool)
 }
 
-// Values are what a request has for a condition key: One for a key with a single value, or Many (perhaps none) for a
-// multi-valued key.
-type Values struct {
-	One   string
-	Many  []string
-	Multi bool // Many counts, One does not
-	// Ambiguous says that Many are the values of a key that should have one. No condition of a statement that allows is
-	// met by them, and every one of a statement that denies: whoever sends them gains nothing.
-	Ambiguous bool
-}
-
-// One is the value of a single-valued key.
-func One(s string) Values { return Values{One: s} }
-
-// Many are the values of a multi-valued key.
-func Many(s []string) Values { return Values{Many: s, Multi: true} }
-
 // Match is how a statement's principals name the caller.
 type Match uint8
 

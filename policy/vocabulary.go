@@ -124,7 +124,7 @@ func ConditionKeys() []string {
 // MultiValued reports whether requests have several values for a condition key, whose case does not matter. Keys of other
 // services than KMS are not known here.
 func MultiValued(key string) bool {
-	row, ok := find(slices.Concat(globalKeys(), kmsKeys()), strings.ToLower(key))
+	row, ok := find(slices.Concat(globalKeys(), kmsKeys()), Fold(key))
 	return ok && row.multi
 }
 

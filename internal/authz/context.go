@@ -89,11 +89,7 @@ func (e *evaluation) ofCaller(key string) (policy.Values, bool) {
 		return path(e.member, e.paths[:1])
 	}
 	if name, ok := strings.CutPrefix(key, "principaltag/"); ok && e.Identity != nil {
-		for _, t := range e.Identity.Tags {
-			if strings.EqualFold(t.Key, name) {
-				return policy.One(t.Value), true
-			}
-		}
+		return policy.TagValue(e.Identity.Tags, name, func(t *caller.Tag) (key, value string) { return t.Key, t.Value })
 	}
 	return policy.Values{}, false
 }

@@ -305,3 +305,22 @@ func TestVariablesInIdentityPolicies(t *testing.T) {
 		}
 	}
 }
+
+// Tags of a principal whose keys differ in case alone meet every denial and no permission.
+func TestPrincipalTagsThatDifferInCase(t *testing.T) {
+	const denied = "denied by identity-based policy"
+	for _, tt := range []struct{ effect, value, want string }{
+		{"Allow", "red", noIdentity}, {"Allow", "blue", noIdentity}, {"Deny", "red", denied}, {"Deny", "blue", denied}, {"Deny", "green", denied},
+	} {
+		statement := `"Effect":"` + tt.effect + `","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/cost":"` + tt.value + `"}}`
+		id := permitted(t, statement)
+		if tt.effect == "Deny" {
+			id = permitted(t, allowAll, statement)
+		}
+		id.Tags = []caller.Tag{{Key: "co\u017ft", Value: "red"}, {Key: "Cost", Value: "blue"}}
+		got := verdict(t, &world{identity: id}, request(bob()), encrypt(t, allow(aws(rootARN))))
+		if got != tt.want {
+			t.Errorf("%s for %s: %s", tt.effect, tt.value, got)
+		}
+	}
+}

@@ -123,3 +123,25 @@ func TestAccountsAreApart(t *testing.T) {
 	}
 	admin.refusedAs(&iamapi.GetUserRequest{UserName: new("bob")}, "NoSuchEntity") // there is none in its own account
 }
+
+// Keys of tags are the same if they differ in case alone, which ſ and s do: nobody gets past a denial with two of them.
+func TestTagsThatDifferInCaseAreRefused(t *testing.T) {
+	root := newWorld(t).root(account)
+	root.createUser("bob")
+	bob := root.as("bob")
+	root.putUserPolicy("bob", "p", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*","Resource":"*"},
+		{"Effect":"Deny","Action":"iam:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/cost":"prod"}}}]}`)
+	twice := []iamapi.Tag{{Key: new("co\u017ft"), Value: new("x")}, {Key: new("cost"), Value: new("prod")}}
+	duplicate := "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+	root.refused(&iamapi.CreateUserRequest{UserName: new("u"), Tags: twice}, "InvalidInput", duplicate)
+	bob.refusedAs(&iamapi.CreateUserRequest{UserName: new("u"), Tags: twice[1:]}, "AccessDenied")
+	if a := bob.send(&iamapi.CreateUserRequest{UserName: new("u"), Tags: twice}); a.ok() {
+		t.Error("bob has evaded the denial")
+	}
+	root.must(&iamapi.CreateUserRequest{UserName: new("u"), Tags: twice[:1]})
+	root.must(&iamapi.TagUserRequest{UserName: new("u"), Tags: twice[1:]}) // in the place of the other
+	if tags := do[iamapi.ListUserTagsResponse](root, &iamapi.ListUserTagsRequest{UserName: new("u")}).Tags; len(tags) != 1 || *tags[0].Value != "prod" {
+		t.Errorf("%d tags", len(tags))
+	}
+	root.refused(&iamapi.CreateUserRequest{UserName: new("v"), Tags: []iamapi.Tag{{Key: new("aw\u017f:x"), Value: new("")}}}, "InvalidInput", "Tag keys that begin with aws: are reserved.")
+}

@@ -31,17 +31,9 @@ func (c *conditions) Lookup(key string) (policy.Values, bool) {
 	prefix, name, _ := strings.Cut(key, "/")
 	switch prefix {
 	case "aws:resourcetag", "iam:resourcetag":
-		for i := range c.resource {
-			if strings.EqualFold(c.resource[i].Key, name) {
-				return policy.One(c.resource[i].Value), true
-			}
-		}
+		return tagValue(c.resource, name)
 	case "aws:requesttag":
-		for i := range c.tags {
-			if strings.EqualFold(*c.tags[i].Key, name) {
-				return policy.One(*c.tags[i].Value), true
-			}
-		}
+		return policy.TagValue(c.tags, name, func(t *iamapi.Tag) (key, value string) { return *t.Key, *t.Value })
 	}
 	return policy.Values{}, false
 }

@@ -7,6 +7,7 @@ import (
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/policy"
 )
 
 func (c *change) provider(old storedProvider, p *provider) {
@@ -103,7 +104,7 @@ func listProviderTags(_ context.Context, c *service.Call, in *iamapi.ListOpenIDC
 	if err != nil {
 		return nil, err
 	}
-	page, truncated, marker := slicePage(p, t.Tags, func(t *Tag) string { return strings.ToLower(t.Key) })
+	page, truncated, marker := slicePage(p, t.Tags, func(t *Tag) string { return policy.Fold(t.Key) })
 	return &iamapi.ListOpenIDConnectProviderTagsResponse{Tags: append([]iamapi.Tag{}, shownTags(page)...), IsTruncated: truncated, Marker: marker}, nil
 }
 

@@ -59,10 +59,5 @@ func (c *stsConditions) tagKeys() (policy.Values, bool) {
 
 // tagValue is the value of a tag, whose key's case does not matter.
 func tagValue(tags []Tag, key string) (policy.Values, bool) {
-	for _, t := range tags {
-		if strings.EqualFold(t.Key, key) {
-			return policy.One(t.Value), true
-		}
-	}
-	return policy.Values{}, false
+	return policy.TagValue(tags, key, func(t *Tag) (key, value string) { return t.Key, t.Value })
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/trent-kms/trent/internal/api"
 	stsapi "github.com/trent-kms/trent/internal/api/sts"
 	"github.com/trent-kms/trent/internal/caller"
+	"github.com/trent-kms/trent/policy"
 )
 
 // maxSessionTags is how many tags a session has at most, inherited ones included.
@@ -30,7 +31,7 @@ func inherit(from *caller.Session, passed []stsapi.Tag, transitive []string) (se
 	for _, p := range passed {
 		tag := Tag{*p.Key, *p.Value}
 		switch {
-		case strings.HasPrefix(strings.ToLower(tag.Key), "aws:"):
+		case strings.HasPrefix(policy.Fold(tag.Key), "aws:"):
 			return t, api.ValidationException("Tag keys may not begin with aws:.")
 		case hasTag(t.passed, tag.Key):
 			return t, api.ValidationException("Duplicate tag keys found. Please note that Tag keys are case insensitive.")

@@ -7,6 +7,7 @@ import (
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/policy"
 )
 
 // maxTags is how many tags a user, a role or a managed policy can have.
@@ -17,7 +18,7 @@ const maxTags = 50
 func newTags(in []iamapi.Tag) ([]Tag, error) {
 	var tags []Tag
 	for _, t := range in {
-		if strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
+		if strings.HasPrefix(policy.Fold(*t.Key), "aws:") {
 			return nil, iamapi.InvalidInputException("Tag keys that begin with aws: are reserved.")
 		}
 		at, found := findTag(tags, *t.Key)
@@ -31,7 +32,7 @@ func newTags(in []iamapi.Tag) ([]Tag, error) {
 
 func findTag(tags []Tag, key string) (at int, found bool) {
 	return slices.BinarySearchFunc(tags, key, func(t Tag, key string) int {
-		return strings.Compare(strings.ToLower(t.Key), strings.ToLower(key))
+		return strings.Compare(policy.Fold(t.Key), policy.Fold(key))
 	})
 }
 
@@ -116,7 +117,7 @@ func tagPage(c *service.Call, t *target) (page []iamapi.Tag, truncated *bool, ma
 	if t.managed.Managed != nil {
 		tags = t.managed.Tags
 	}
-	found, truncated, marker := slicePage(p, tags, func(t *Tag) string { return strings.ToLower(t.Key) })
+	found, truncated, marker := slicePage(p, tags, func(t *Tag) string { return policy.Fold(t.Key) })
 	return append([]iamapi.Tag{}, shownTags(found)...), truncated, marker, nil
 }
 

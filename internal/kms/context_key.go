@@ -3,7 +3,6 @@ package kms
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
@@ -113,27 +112,9 @@ func (x *conditions) countUnused() int64 {
 	return int64(max(0, x.call.Now.Sub(last)) / (24 * time.Hour))
 }
 
-// oneOf is the value of a key that is to have one. Tags and pairs can have names that differ in case alone, and a
-// condition key means all of them: several values meet no condition that allows, and every one that denies.
-func oneOf(found []string) (policy.Values, bool) {
-	switch len(found) {
-	case 0:
-		return absent()
-	case 1:
-		return policy.One(found[0]), true
-	}
-	return policy.Values{Many: found, Multi: true, Ambiguous: true}, true
-}
-
 func (x *conditions) resourceTag(name string) (policy.Values, bool) {
 	if x.key == nil || x.makesReplica() {
 		return absent()
 	}
-	var found []string
-	for _, t := range x.key.Tags {
-		if strings.EqualFold(t.Key, name) {
-			found = append(found, t.Value)
-		}
-	}
-	return oneOf(found)
+	return policy.TagValue(x.key.Tags, name, func(t *Tag) (key, value string) { return t.Key, t.Value })
 }

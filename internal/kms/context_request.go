@@ -1,8 +1,6 @@
 package kms
 
 import (
-	"strings"
-
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/policy"
 )
@@ -47,7 +45,7 @@ func (x *conditions) sameKey() (policy.Values, bool) {
 	case t.from.ref.alias == "" && to.ref.alias == "":
 		return flag(from.ID == to.ref.id)
 	}
-	return oneOf([]string{"false", "true"})
+	return policy.OneOf([]string{"false", "true"})
 }
 
 func (x *conditions) dataKeyPairSpec() (policy.Values, bool) {
@@ -239,13 +237,7 @@ func (x *conditions) wrappingKeySpec() (policy.Values, bool) {
 // Tags of the key and of the request.
 
 func (x *conditions) requestTag(name string) (policy.Values, bool) {
-	var found []string
-	for _, t := range x.requestTags() {
-		if strings.EqualFold(*t.TagKey, name) {
-			found = append(found, *t.TagValue)
-		}
-	}
-	return oneOf(found)
+	return policy.TagValue(x.requestTags(), name, func(t *kmsapi.Tag) (key, value string) { return *t.TagKey, *t.TagValue })
 }
 
 func (x *conditions) requestTags() []kmsapi.Tag {

@@ -85,7 +85,7 @@ func (x *conditions) contextValue(folded string) (policy.Values, bool) {
 	for to < len(s.folded) && s.folded[to] == folded {
 		to++
 	}
-	return oneOf(s.values[from:to:to])
+	return policy.OneOf(s.values[from:to:to])
 }
 
 func (x *conditions) contextKeys() (policy.Values, bool) {

@@ -10,6 +10,7 @@ import (
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/internal/store"
+	"github.com/trent-kms/trent/policy"
 )
 
 // maxTags is the most tags a key can have (KMS Developer Guide, "Tagging keys").
@@ -19,7 +20,7 @@ const maxTags = 50
 func newTags(in []kmsapi.Tag) ([]Tag, error) {
 	tags := make([]Tag, 0, len(in))
 	for _, t := range in {
-		if strings.HasPrefix(strings.ToLower(*t.TagKey), "aws:") {
+		if strings.HasPrefix(policy.Fold(*t.TagKey), "aws:") {
 			return nil, kmsapi.TagException("Tags beginning with aws: are reserved")
 		}
 		if *t.TagKey == customIDTag || *t.TagKey == customMaterialTag { // CreateKey takes them out before this

@@ -172,3 +172,33 @@ func TestLeavingCanBeForbidden(t *testing.T) {
 		t.Errorf("got %q", text)
 	}
 }
+
+// Organizations tells tags apart by case and condition keys do not: such tags meet every denial and no permission.
+func TestTagsThatDifferInCaseGainNothing(t *testing.T) {
+	w := newWorld(t)
+	u, _, root := founded(w)
+	twice := []orgapi.Tag{{Key: new("Cost"), Value: new("x")}, {Key: new("cost"), Value: new("prod")}}
+	policy := func(effect, key, value string) string {
+		return fmt.Sprintf(`{"Effect":%q,"Action":"organizations:*","Resource":"*","Condition":{"StringEquals":{%q:%q}}}`, effect, key, value)
+	}
+	add := &orgapi.TagResourceRequest{ResourceId: &root, Tags: twice}
+	remove := &orgapi.UntagResourceRequest{ResourceId: &root, TagKeys: []string{"Cost"}}
+	ran := 0
+	for _, value := range []string{"x", "prod", "other"} {
+		for key, in := range map[string]request{"aws:RequestTag/cost": add, "aws:ResourceTag/cost": remove} {
+			ran++
+			if in == request(remove) {
+				u.done(add)
+			}
+			for effect, document := range map[string]string{
+				"Allow": policy("Allow", key, value),
+				"Deny":  `{"Effect":"Allow","Action":"*","Resource":"*"},` + policy("Deny", key, value),
+			} {
+				w.named(boss, fmt.Sprint("u", ran, effect), `{"Version":"2012-10-17","Statement":[`+document+`]}`).refused("AccessDeniedException", in)
+			}
+		}
+	}
+	if ran != 6 {
+		t.Errorf("%d cases", ran)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/trent-kms/trent/internal/api"
 	orgapi "github.com/trent-kms/trent/internal/api/organizations"
 	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/policy"
 )
 
 // creates adds what a caller must be allowed who makes something in the resource: the operation, and TagResource if the
@@ -25,7 +26,7 @@ func (t *target) creates(c *service.Call, arn string, tags []orgapi.Tag, has []t
 func newTags(in []orgapi.Tag) ([]tag, error) {
 	tags := make([]tag, 0, len(in))
 	for _, t := range in {
-		if strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
+		if strings.HasPrefix(policy.Fold(*t.Key), "aws:") {
 			return nil, invalid("INVALID_SYSTEM_TAGS_PARAMETER", "You specified a tag key that begins with aws:, which is reserved.")
 		}
 		tags = append(tags, tag{*t.Key, *t.Value})

@@ -87,12 +87,7 @@ func (k *keys) Lookup(key string) (policy.Values, bool) {
 
 // lookup finds a tag; policies do not tell the case of keys apart (IAM User Guide, "Tagging").
 func lookup(tags []tag, name string) (policy.Values, bool) {
-	for _, t := range tags {
-		if strings.EqualFold(t.Key, name) {
-			return policy.One(t.Value), true
-		}
-	}
-	return policy.Values{}, false
+	return policy.TagValue(tags, name, func(t *tag) (key, value string) { return t.Key, t.Value })
 }
 
 // traits say who may ask and what the audit record shows.
