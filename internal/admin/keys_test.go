@@ -9,7 +9,7 @@ import (
 
 // What who-can takes for known are condition keys.
 func TestKnownKeysExist(t *testing.T) {
-	for _, key := range knownKeys {
+	for _, key := range slices.Concat(ofKey, ofPrincipal) {
 		if !slices.Contains(policy.ConditionKeys(), key) {
 			t.Errorf("there is no condition key %s", key)
 		}

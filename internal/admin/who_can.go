@@ -156,8 +156,10 @@ func (w *census) ask(ctx context.Context, who caller.Caller, shown string, outsi
 	}
 	call := &service.Call{Caller: who, Region: regionOf(w.key, w.call.Region), Now: w.call.Now, Event: new(audit.Event)}
 	q := authz.Question{Request: &authz.Request{Caller: &call.Caller, Region: call.Region, Now: w.call.Now}, Outside: outside}
-	name := string(who.Type)
-	known := func(key string) bool { return isKnown(&who, key) }
+	name, known := string(who.Type), func(key string) bool { return isKnown(&who, key) }
+	if who.ARN == anybody {
+		name, known = "anybody", isOfKey
+	}
 	sometimes, err := w.service.Decisions.Suppose(ctx, call, w.action, w.key, true)
 	if err != nil {
 		return err
@@ -202,22 +204,29 @@ func (w *census) add(who *caller.Caller, name string, how authz.DecisionText, co
 	w.out.Principals = append(w.out.Principals, trentapi.Principal{Arn: &name, Through: &through, Conditional: &conditional})
 }
 
-// knownKeys are the condition keys that the principal and the key decide, and no request can change.
-var knownKeys = []string{
-	"aws:principalaccount", "aws:principalarn", "aws:principalisawsservice", "aws:principalorgid", "aws:principalorgpaths",
-	"aws:principaltype", "aws:requestedregion", "aws:resourceaccount", "aws:resourceorgid", "aws:resourceorgpaths",
-	"kms:calleraccount", "kms:customermasterkeyspec", "kms:customermasterkeyusage", "kms:keyorigin", "kms:keyspec", "kms:keyusage",
-	"kms:multiregion", "kms:multiregionkeytype", "kms:resourcealiases",
+// The condition keys that the key and the principal decide, and no request can change.
+var (
+	ofKey = []string{
+		"aws:requestedregion", "aws:resourceaccount", "aws:resourceorgid", "aws:resourceorgpaths", "kms:customermasterkeyspec",
+		"kms:customermasterkeyusage", "kms:keyorigin", "kms:keyspec", "kms:keyusage", "kms:multiregion", "kms:multiregionkeytype",
+		"kms:resourcealiases",
+	}
+	ofPrincipal = []string{
+		"aws:principalaccount", "aws:principalarn", "aws:principalisawsservice", "aws:principalorgid", "aws:principalorgpaths",
+		"aws:principaltype", "kms:calleraccount",
+	}
+)
+
+// isOfKey says whether every request on a key has the same value for a condition key, whoever makes it.
+func isOfKey(key string) bool {
+	return strings.HasPrefix(key, "aws:resourcetag/") || slices.Contains(ofKey, key)
 }
 
 // isKnown says whether every request of a principal has the same value for a condition key. A session of a role can have other
 // tags than the role.
 func isKnown(c *caller.Caller, key string) bool {
-	switch {
-	case strings.HasPrefix(key, "aws:resourcetag/"):
-		return true
-	case strings.HasPrefix(key, "aws:principaltag/"), key == "aws:userid", key == "aws:username":
+	if strings.HasPrefix(key, "aws:principaltag/") || key == "aws:userid" || key == "aws:username" {
 		return c.Type == caller.User || c.Type == caller.Root
 	}
-	return slices.Contains(knownKeys, key)
+	return slices.Contains(ofPrincipal, key) || isOfKey(key)
 }

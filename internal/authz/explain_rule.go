@@ -38,8 +38,7 @@ func (e *evaluation) whyAllowed(d Decision, t DecisionText) string {
 	case d.Layer == Resource && !own && e.Caller.Account != "":
 		return "The resource's policy allows another account's root user (statement " + statementName(t) + "); it has what its account is given."
 	case d.Layer == Resource:
-		_, by, _ := e.says.resource.Allowed()
-		return "Statement " + statementName(t) + " of the resource's policy allows: " + naming[by] + "."
+		return "Statement " + statementName(t) + " of the resource's policy allows: " + naming[e.decidingMatch(d)] + "."
 	case e.access.Policy == nil && d.Policy == "":
 		return "A root user may do everything in its account that no control policy denies."
 	case e.access.Policy == nil:

@@ -219,3 +219,22 @@ func BenchmarkExplain(b *testing.B) {
 		}
 	}
 }
+
+// Of two statements that allow, the rule is about the one that decided: here the boundary, which is silent, takes away what the
+// role is given, and not what everyone is.
+func TestExplanationIsAboutTheStatementThatDecided(t *testing.T) {
+	x := encrypt(t, allow(aws(roleARN)), allow(`"*"`))
+	w := &world{identity: &authz.Identity{Boundary: new(attached(t, policy.Identity, "arn:aws:iam::111122223333:policy/b", irrelevant))}}
+	out, err := (&authz.Explainer{Authorizer: authz.New(w)}).Explain(t.Context(), authz.Question{Request: request(inRole()), Access: &x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !out.Allowed || out.Decision.Statement != 1 || out.Rule != "Statement 1 of the resource's policy allows: it names everyone." {
+		t.Errorf("allowed %t, statement %d: %s", out.Allowed, out.Decision.Statement, out.Rule)
+	}
+	for _, l := range out.Layers {
+		if l.Layer == authz.Resource.String() && l.Note != "it names everyone" {
+			t.Errorf("the layer says: %s", l.Note)
+		}
+	}
+}

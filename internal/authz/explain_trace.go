@@ -70,7 +70,7 @@ const (
 func (e *evaluation) layers(ctx context.Context, d Decision) ([]LayerTrace, error) {
 	all := []LayerTrace{
 		e.layer(ServiceControl, e.says.service, e.whyNoServiceControl()), e.layer(ResourceControl, e.says.resourceControl, e.whyNoResourceControl()),
-		e.layer(VPCEndpoint, e.says.endpoint, e.whyNoEndpoint()), e.resourceLayer(),
+		e.layer(VPCEndpoint, e.says.endpoint, e.whyNoEndpoint()), e.resourceLayer(d),
 		e.layer(IdentityBased, e.says.identity, e.aboutIdentity()), e.layer(Boundary, e.says.boundary, e.whyNoBoundary()),
 		e.layer(SessionBased, e.says.session, e.whyNoSession()),
 	}
@@ -97,10 +97,10 @@ func (e *evaluation) layer(l Layer, says opinion, note string) LayerTrace {
 	return t
 }
 
-func (e *evaluation) resourceLayer() LayerTrace {
+func (e *evaluation) resourceLayer(d Decision) LayerTrace {
 	t := LayerTrace{Layer: Resource.String(), layer: Resource, Verdict: doesNotAllow}
 	_, denied := e.says.resource.Denied()
-	_, by, allowed := e.says.resource.Allowed()
+	_, _, allowed := e.says.resource.Allowed()
 	switch {
 	case e.access.Missing:
 		t.Note = "the resource does not exist"
@@ -109,9 +109,22 @@ func (e *evaluation) resourceLayer() LayerTrace {
 	case denied:
 		t.Verdict = denies
 	case allowed:
-		t.Verdict, t.Note = allows, naming[by]
+		t.Verdict, t.Note = allows, naming[e.decidingMatch(d)]
 	}
 	return t
+}
+
+// decidingMatch is how the statement of the resource's policy names the caller that decided or, if none did, that is most direct.
+func (e *evaluation) decidingMatch(d Decision) policy.Match {
+	if d.Layer == Resource && d.Allowed {
+		for by := policy.ByCaller; by > policy.None; by-- {
+			if n, ok := e.says.resource.AllowedBy(by); ok && n == d.Statement {
+				return by
+			}
+		}
+	}
+	_, by, _ := e.says.resource.Allowed()
+	return by
 }
 
 // naming says what it means that a resource's policy names the caller in one way or the other.
