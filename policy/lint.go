@@ -54,8 +54,8 @@ func (l *linter) add(s Severity, code, detail, message string) {
 //	NoDelegation        the key policy does not let the account's IAM policies decide
 //	NoEffect            a statement does nothing, or one of its actions or resources
 //	KeyResource         a key policy's Resource is not "*"
-//	UnknownAction       no service has the action
-//	OtherService        the action is of a service that the document has no say in
+//	UnknownAction       KMS has no such action
+//	OtherService        the action is of a service that the document has no say in, or that is not here
 //	NotOnKeys           a key policy cannot allow the action
 //	UnknownKey          no service has the condition key
 //	IdentityOnly        AWS documents the condition key for IAM policies only

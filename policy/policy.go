@@ -56,7 +56,7 @@ type Principal struct {
 	Role string
 	// User is the ARN of the user on whose behalf a federated user acts; a session of GetSessionToken is the user itself.
 	User string
-	// IDs are the unique ids (AIDA…, AROA…) of the caller's user or role. Documents that are kept refer to users and
+	// ID is the unique id (AIDA…, AROA…) of the caller's user or role. Documents that are kept refer to users and
 	// roles by them, so that a name that is given again is somebody else.
 	ID string
 	// Bounded says that the caller's user or role has a permissions boundary.

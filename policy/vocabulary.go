@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// What Lint knows of the services: the actions and condition keys of KMS and the global keys (Service Authorization
+// What is known of the services: the actions and condition keys of KMS and the global keys (Service Authorization
 // Reference, "AWS Key Management Service"; IAM User Guide, "AWS global condition context keys").
 
 // keyActions returns the actions on a KMS key, which its policy may allow.

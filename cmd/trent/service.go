@@ -37,8 +37,8 @@ func registerServiceCommand() *cobra.Command {
 			if out.AccessKeyId == nil || out.SecretAccessKey == nil {
 				return errStrange
 			}
-			fmt.Fprintf(c.OutOrStdout(), "aws_access_key_id = %s\naws_secret_access_key = %s\n", printable(*out.AccessKeyId), printable(*out.SecretAccessKey))
-			return nil
+			_, err = fmt.Fprintf(c.OutOrStdout(), "aws_access_key_id = %s\naws_secret_access_key = %s\n", printable(*out.AccessKeyId), printable(*out.SecretAccessKey))
+			return err // the secret is told once
 		}),
 	}
 	c.Flags().StringSliceVar(&accounts, "account", nil, "accounts for whose principals it may speak")
@@ -74,7 +74,9 @@ func listServicesCommand() *cobra.Command {
 				if s.ServicePrincipal == nil || s.AccessKeyId == nil {
 					return errStrange
 				}
-				fmt.Fprintf(c.OutOrStdout(), "%s\t%s\t%s\n", printable(*s.ServicePrincipal), printable(*s.AccessKeyId), printable(fmt.Sprint(s.Accounts)))
+				if _, err := fmt.Fprintf(c.OutOrStdout(), "%s\t%s\t%s\n", printable(*s.ServicePrincipal), printable(*s.AccessKeyId), printable(fmt.Sprint(s.Accounts))); err != nil {
+					return err
+				}
 			}
 			return nil
 		}),

@@ -261,7 +261,7 @@ func (s *Service) ownAccesses(c *service.Call, r *audit.Record) []authz.Access {
 	all := make([]authz.Access, len(r.Authorized))
 	for i, d := range r.Authorized {
 		all[i] = authz.Access{Action: d.Action, Resource: d.Resource, Account: c.Caller.Account}
-		if forEverybody := []string{"ExplainDecision", "LintPolicy", "ReplayPolicy", "SimulatePolicy", "WhoCan"}; !slices.Contains(forEverybody, r.Name) {
+		if !slices.ContainsFunc(s.decisionOperations(), func(o service.Operation) bool { return o.Name == r.Name }) {
 			all[i] = deployment{s.Account}.Access(c)[0]
 		}
 	}

@@ -2,6 +2,7 @@
 package caller
 
 import (
+	"strings"
 	"time"
 
 	"github.com/trent-kms/trent/policy"
@@ -84,4 +85,19 @@ func (c *Caller) Principal() policy.Principal {
 		p.ARN, p.Provider = "", c.Source
 	}
 	return p
+}
+
+// IsServiceName says whether s has the form of a service principal: lower-case labels, the last two amazonaws.com, in at most
+// 128 characters.
+func IsServiceName(s string) bool {
+	name, ok := strings.CutSuffix(s, ".amazonaws.com")
+	if !ok || len(s) > 128 {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return true
 }

@@ -74,8 +74,11 @@ func (s *Service) recallSession(ctx context.Context, out *recollection, recorded
 	session := &caller.Session{
 		MFA: recorded.Attributes.MFA == "true", SourceIdentity: recorded.SourceIdentity, Provider: recorded.WebIdentity.Provider,
 	}
-	session.Issued, _ = time.Parse(time.RFC3339, recorded.Attributes.Created)
-	c.Session = session
+	begun, err := time.Parse(time.RFC3339, recorded.Attributes.Created)
+	if err != nil {
+		out.unknown = append(out.unknown, "The record does not say when the session began: conditions on aws:TokenIssueTime are taken to be of long ago.")
+	}
+	session.Issued, c.Session = begun, session
 	if c.Type == caller.Role || c.Type == caller.Federated {
 		c.Source, c.ID = recorded.Issuer.ARN, recorded.Issuer.PrincipalID
 	}

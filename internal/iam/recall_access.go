@@ -161,7 +161,7 @@ func (k *recalledKeys) Lookup(key string) (policy.Values, bool) {
 // Hypothetical returns the principal with an ARN as the caller of a request that nobody has made: a user, a root user, a role
 // or a session of one without session policies, or a service by its name. ok is false for one that does not exist.
 func (s *Service) Hypothetical(ctx context.Context, principal string) (c caller.Caller, ok bool, err error) {
-	if isServicePrincipal(principal) {
+	if caller.IsServiceName(principal) {
 		return caller.Caller{Type: caller.Service, ARN: principal, UserID: principal}, true, nil
 	}
 	if arn.IsAccount(principal) {

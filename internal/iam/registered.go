@@ -43,25 +43,11 @@ func decodeRegistered(b []byte) (*Registered, error) {
 // maxRegistered bounds how many services there can be.
 const maxRegistered = 1000
 
-// isServicePrincipal says whether s has the form of a service principal: lower-case labels, the last two amazonaws.com.
-func isServicePrincipal(s string) bool {
-	name, ok := strings.CutSuffix(s, ".amazonaws.com")
-	if !ok || name == "" || len(s) > 128 {
-		return false
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			return false
-		}
-	}
-	return true
-}
-
 // RegisterService makes a service known, and gives it an access key, of which the secret is told once.
 func (s *Service) RegisterService(ctx context.Context, now time.Time, principal string, accounts []string) (accessKeyID string, secret material.Bytes, err error) {
 	var none material.Bytes
 	switch {
-	case !isServicePrincipal(principal):
+	case !caller.IsServiceName(principal):
 		return "", none, api.ValidationException("%s is not a service principal: it must be of the form name.amazonaws.com.", principal)
 	case slices.ContainsFunc(accounts, func(a string) bool { return !arn.IsAccount(a) }):
 		return "", none, api.ValidationException("Accounts must be account ids of twelve digits.")
@@ -97,7 +83,7 @@ func (s *Service) RegisterService(ctx context.Context, now time.Time, principal 
 
 // DeregisterService forgets a service. Its access key works no more.
 func (s *Service) DeregisterService(ctx context.Context, principal string) error {
-	if !isServicePrincipal(principal) {
+	if !caller.IsServiceName(principal) {
 		return notRegistered(principal)
 	}
 	path := registeredPath(principal)

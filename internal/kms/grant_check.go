@@ -8,6 +8,7 @@ import (
 	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
 	"github.com/trent-kms/trent/internal/arn"
+	"github.com/trent-kms/trent/internal/caller"
 	"github.com/trent-kms/trent/internal/service"
 )
 
@@ -180,20 +181,8 @@ func isPrincipal(service, resource string) bool {
 
 // checkServicePrincipal wants the name of an AWS service: s3.amazonaws.com.
 func checkServicePrincipal(_, member, value string) error {
-	if !isServicePrincipal(value) {
+	if !caller.IsServiceName(value) {
 		return api.ValidationException("%s is not a service principal: %s", member, value)
 	}
 	return nil
-}
-
-func isServicePrincipal(s string) bool {
-	label, ok := strings.CutSuffix(s, ".amazonaws.com")
-	for part := range strings.SplitSeq(label, ".") {
-		ok = ok && part != "" && strings.IndexFunc(part, notInLabel) < 0
-	}
-	return ok && len(s) <= 128
-}
-
-func notInLabel(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
 }

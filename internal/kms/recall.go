@@ -132,7 +132,7 @@ func (s *Service) recallPair(ctx context.Context, c *service.Call, targets []*ke
 		again := *c // which resolve may write into
 		again.Event = new(audit.Event)
 		pair.to, err = s.resolve(ctx, &again, reEncryptTo, *in.DestinationKeyId, anyForm)
-		if e := api.From(err); err != nil && e.Status != 500 {
+		if e := api.From(err); err != nil && e.Status < 500 {
 			return nil // there is no such key any more
 		}
 	}
@@ -186,7 +186,7 @@ func (s *Service) recallRetirement(ctx context.Context, c *service.Call, r *audi
 		id = *in.GrantId
 	}
 	g, err := s.grantOf(ctx, t, id)
-	if e := api.From(err); err != nil && e.Status != 500 {
+	if e := api.From(err); err != nil && e.Status < 500 {
 		x := t.access(c)
 		x.Missing, x.Grants = true, nil
 		if t.ref.account != c.Caller.Account { // who is not to know the key is not told of its grants

@@ -70,14 +70,14 @@ type Row[In, Out any, T Target] struct {
 	ReadOnly bool
 	// Unsigned lets requests in without a signature: Resolve then has to find out who is asking, and set Call.Caller.
 	Unsigned bool
-	// LogAnswer returns what the audit record shows as responseElements, as JSON. Optional; without it, null.
-	LogAnswer func(out *Out, t T) []byte
 	// Resolve finds what the request names.
 	Resolve func(ctx context.Context, c *Call, in *In) (T, error)
 	// Check refuses what the target's type or state does not allow. Optional. The call has been authorized by then.
 	Check func(ctx context.Context, c *Call, in *In, t T) error
 	// Handle does it.
 	Handle func(ctx context.Context, c *Call, in *In, t T) (*Out, error)
+	// LogAnswer returns what the audit record shows as responseElements, as JSON. Optional; without it, null.
+	LogAnswer func(out *Out, t T) []byte
 }
 
 // Operation is a row made ready to serve.
