@@ -11,6 +11,7 @@ import (
 	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/audit"
 	"github.com/trent-kms/trent/internal/authz"
+	"github.com/trent-kms/trent/internal/caller"
 	"github.com/trent-kms/trent/internal/service"
 	"github.com/trent-kms/trent/policy"
 )
@@ -75,7 +76,7 @@ func (s *Service) simulatePolicy(ctx context.Context, c *service.Call, in *trent
 func (s *Service) supposed(ctx context.Context, c *service.Call, in *trentapi.SimulatePolicyRequest) (authz.Question, error) {
 	viewer, principal, resource := s.viewer(c), *in.PrincipalArn, *in.Resource
 	if arn.IsAccount(principal) {
-		principal = "arn:aws:iam::" + principal + ":root"
+		principal = caller.RootARN(principal)
 	}
 	if viewer != "" && accountOf(principal) != viewer {
 		return authz.Question{}, api.AccessDeniedException("User: %s is not authorized to simulate principals of another account", c.Caller.ARN)

@@ -109,7 +109,7 @@ func (w *census) askNamed(ctx context.Context, name string) error {
 	who := caller.Caller{Type: caller.User, ARN: anybody, Account: accountOf(anybody), UserID: "AIDA"}
 	if name != "*" {
 		if arn.IsAccount(name) {
-			name = "arn:aws:iam::" + name + ":root"
+			name = caller.RootARN(name)
 		}
 		var ok bool
 		var err error

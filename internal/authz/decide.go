@@ -210,29 +210,31 @@ func (e *evaluation) listenToIdentity() {
 			s.boundary = e.ask(*id.Boundary, opinion{statement: -1})
 		}
 	}
-	session := e.Caller.Session
-	if session != nil && session.Limited {
+	if e.Caller.Limited() {
 		s.session = opinion{statement: -1}
 		if id != nil {
 			s.session = e.any(id.Session)
 		}
-		if session.Policy != nil {
-			s.session = e.ask(Attached{Policy: session.Policy}, s.session)
+		if p := e.Caller.Session.Policy; p != nil {
+			s.session = e.ask(Attached{Policy: p}, s.session)
 		}
 	}
-	switch {
-	case e.Caller.Type == caller.Root, e.Caller.Type == caller.Federated && e.Caller.Source == rootOf(e.Caller.Account):
+	if e.isRoot() {
 		// What is given to an account is its root user's, without any policy.
-		s.identity = opinion{allowed: true, statement: -1}
+		s.identity = noObjection
 	}
-	if e.Caller.Type == caller.Federated && (session == nil || !session.Limited) {
+	if e.Caller.Type == caller.Federated && !e.Caller.Limited() {
 		// A federated user without session policies has none of its user's permissions (IAM User Guide,
 		// "Permissions for GetFederationToken").
 		s.identity.allowed = false
 	}
 }
 
-func rootOf(account string) string { return "arn:aws:iam::" + account + ":root" }
+// isRoot says that the caller is an account's root user, or acts on its behalf.
+func (e *evaluation) isRoot() bool {
+	c := e.Caller
+	return c.Type == caller.Root || c.Type == caller.Federated && c.Source == caller.RootARN(c.Account)
+}
 
 // bindsCaller says whether service control policies bind the caller. They bind an account's root user too, but neither
 // the management account, nor services, nor who comes from outside.
@@ -371,7 +373,7 @@ func (e *evaluation) resourceAllows(by policy.Match, statement int, own bool) De
 		return Decision{Allowed: by == policy.ByCaller || by == policy.ByEveryone, Layer: Resource, Statement: statement}
 	case !own || by == policy.ByAccount:
 		return e.delegated(statement)
-	case by == policy.ByUser && (e.Caller.Session == nil || !e.Caller.Session.Limited):
+	case by == policy.ByUser && !e.Caller.Limited():
 		// What its user is given goes to a federated user as far as session policies allow it (IAM User Guide,
 		// "Permissions for GetFederationToken").
 		return lacks(SessionBased)

@@ -145,7 +145,7 @@ const maxDenials = 32
 // an allow gets one. Whatever it returns was tried: with all of it the access is allowed, and without any one of it not. hint
 // says why there is none.
 func (x *Explainer) plan(ctx context.Context, e *evaluation) (made []planned, hint string, err error) {
-	own := e.access.Account == e.Caller.Account
+	own := e.own()
 	switch {
 	case e.access.Missing:
 		return nil, hintMissing, nil
@@ -387,7 +387,7 @@ func (e *evaluation) options(ctx context.Context) ([]option, error) {
 
 // appendOption adds the way by which the resource's side names the caller. It is what resourceAllows asks for.
 func (e *evaluation) appendOption(all []option, s *step, by policy.Match) []option {
-	switch own := e.access.Account == e.Caller.Account; {
+	switch own := e.own(); {
 	case e.Caller.Account == "" && by != policy.ByCaller && by != policy.ByEveryone:
 		return all
 	case e.Caller.Account == "":
@@ -429,22 +429,20 @@ func (e *evaluation) planned(always plan, o option) (plan, bool) {
 // openIdentity lets the caller's IAM policies allow: in a policy that lives in it, or in a new one. Policies that others
 // have too are left alone.
 func (e *evaluation) openIdentity(p *plan) bool {
-	federated := e.Caller.Type == caller.Federated && (e.Caller.Session == nil || !e.Caller.Session.Limited)
+	federated := e.Caller.Type == caller.Federated && !e.Caller.Limited()
 	if federated {
 		p.add(step{kind: NewSession, in: placed{layer: SessionBased}, statement: -1, text: e.statement(policy.Identity)})
 	}
 	switch {
-	case e.says.identity == noObjection || e.layerAllows(IdentityBased):
-		return true
-	case federated && e.Caller.Source == rootOf(e.Caller.Account):
+	case e.isRoot() || e.layerAllows(IdentityBased):
 		return true
 	case e.Identity == nil:
 		return false
 	}
-	own := e.ownPrefix()
-	at, kind := placed{layer: IdentityBased, name: own + "allow-" + actionName(e.access.Action)}, Attach
+	prefix := e.ownPrefix()
+	at, kind := placed{layer: IdentityBased, name: prefix + "allow-" + actionName(e.access.Action)}, Attach
 	for _, a := range e.Identity.Policies {
-		if strings.HasPrefix(a.Name, own) {
+		if strings.HasPrefix(a.Name, prefix) {
 			at, kind = placed{layer: IdentityBased, name: a.Name, document: a.Policy}, AddStatement
 			break
 		}
@@ -477,11 +475,10 @@ func (e *evaluation) openBoundary(p *plan) {
 }
 
 func (e *evaluation) openSession(p *plan) {
-	session := e.Caller.Session
-	if session == nil || !session.Limited || e.layerAllows(SessionBased) {
+	if !e.Caller.Limited() || e.layerAllows(SessionBased) {
 		return
 	}
-	p.add(step{kind: NewSession, in: placed{layer: SessionBased, document: session.Policy}, statement: -1, text: e.statement(policy.Identity)})
+	p.add(step{kind: NewSession, in: placed{layer: SessionBased, document: e.Caller.Session.Policy}, statement: -1, text: e.statement(policy.Identity)})
 }
 
 // actionName is an action as part of a policy's name.

@@ -78,10 +78,10 @@ func (e *evaluation) personal(yield func(placed) bool) {
 			return
 		}
 	}
-	session := e.Caller.Session
-	if session == nil || !session.Limited {
+	if !e.Caller.Limited() {
 		return
 	}
+	session := e.Caller.Session
 	if e.Identity != nil {
 		for _, a := range e.Identity.Session {
 			if a.Policy != session.Policy && !yield(placed{layer: SessionBased, name: a.Name, document: a.Policy}) {

@@ -29,7 +29,7 @@ func of(policy string) string {
 }
 
 func (e *evaluation) whyAllowed(d Decision, t DecisionText) string {
-	own := e.access.Account == e.Caller.Account
+	own := e.own()
 	switch {
 	case d.Layer == Granted && own:
 		return "Grant " + d.Grant + " allows, and no policy denies."
@@ -50,7 +50,7 @@ func (e *evaluation) whyAllowed(d Decision, t DecisionText) string {
 }
 
 func (e *evaluation) whyDenied(d Decision) string {
-	own := e.access.Account == e.Caller.Account
+	own := e.own()
 	switch d.Layer {
 	case ServiceControl, ResourceControl:
 		return "Each level of the organization must have " + article(d.Layer) + d.Layer.String() + " that allows. Level " +

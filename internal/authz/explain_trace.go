@@ -237,13 +237,12 @@ func (e *evaluation) whyNoEndpoint() string {
 }
 
 func (e *evaluation) aboutIdentity() string {
-	session := e.Caller.Session
 	switch {
 	case e.Caller.Account == "":
 		return "the caller has no IAM policies of its own"
-	case e.Caller.Type == caller.Federated && (session == nil || !session.Limited):
+	case e.Caller.Type == caller.Federated && !e.Caller.Limited():
 		return "a federated user without session policies has none of its user's permissions"
-	case e.says.identity == noObjection:
+	case e.isRoot():
 		return "a root user has what its account is given"
 	case e.Identity == nil || len(e.Identity.Policies) == 0:
 		return "the caller has no IAM policies"
@@ -259,7 +258,7 @@ func (e *evaluation) whyNoBoundary() string {
 }
 
 func (e *evaluation) whyNoSession() string {
-	if e.Caller.Session == nil || !e.Caller.Session.Limited {
+	if !e.Caller.Limited() {
 		return "no session policies were passed"
 	}
 	return ""

@@ -66,9 +66,15 @@ type Session struct {
 // Tag is a tag of a principal.
 type Tag struct{ Key, Value string }
 
+// Limited says that the caller has only what session policies allow.
+func (c *Caller) Limited() bool { return c.Session != nil && c.Session.Limited }
+
+// RootARN returns the ARN of an account's root user, which stands for the account.
+func RootARN(account string) string { return "arn:aws:iam::" + account + ":root" }
+
 // RootOf returns the root user of an account, signed in with an access key.
 func RootOf(account, accessKeyID string) Caller {
-	return Caller{Type: Root, Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account, AccessKeyID: accessKeyID}
+	return Caller{Type: Root, Account: account, ARN: RootARN(account), UserID: account, AccessKeyID: accessKeyID}
 }
 
 // Principal returns the caller as policies name it.

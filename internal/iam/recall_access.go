@@ -165,7 +165,7 @@ func (s *Service) Hypothetical(ctx context.Context, principal string) (c caller.
 		return caller.Caller{Type: caller.Service, ARN: principal, UserID: principal}, true, nil
 	}
 	if arn.IsAccount(principal) {
-		principal = "arn:aws:iam::" + principal + ":root"
+		principal = caller.RootARN(principal)
 	}
 	a, err := arn.Parse(principal)
 	if err != nil || a.Partition != "aws" || a.Region != "" || !arn.IsAccount(a.Account) {

@@ -99,7 +99,7 @@ func (t *target) resource() string {
 	case t.kind == aPolicy:
 		return *t.policy
 	case t.root:
-		return "arn:aws:iam::" + t.account + ":root"
+		return caller.RootARN(t.account)
 	case t.entity.Entity != nil:
 		return t.entity.ARN()
 	}

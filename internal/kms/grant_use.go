@@ -58,7 +58,7 @@ func granteeNames(c *caller.Caller) []granteeName {
 	if c.Type == caller.Service {
 		return []granteeName{{c.ARN, policy.ByCaller}}
 	}
-	account := granteeName{"arn:aws:iam::" + c.Account + ":root", policy.ByAccount}
+	account := granteeName{caller.RootARN(c.Account), policy.ByAccount}
 	if c.Type == caller.Root {
 		return []granteeName{account}
 	}

@@ -108,7 +108,7 @@ func (s *Service) principalID(ctx context.Context, name string) (string, error) 
 	case name == "*":
 		return "", nil
 	case arn.IsAccount(name):
-		name = "arn:aws:iam::" + name + ":root"
+		name = caller.RootARN(name)
 	case !strings.HasPrefix(name, "arn:"): // a unique id, as a policy with a deleted principal shows it
 		_, exists, err := s.principals.ARNOf(ctx, name)
 		if err == nil && !exists {
