@@ -175,7 +175,7 @@ func (w *census) ask(ctx context.Context, who caller.Caller, shown string, outsi
 			return err
 		}
 		q.Access = &always
-		if _, certain, _, err = w.certainty.Possible(ctx, q, name, known); err != nil {
+		if _, _, certain, err = w.certainty.Possible(ctx, q, name, known); err != nil {
 			return err
 		}
 	}

@@ -49,6 +49,8 @@ type Event struct {
 	ResponseElements    []byte
 	AdditionalEventData []byte
 	ServiceEventDetails []byte
+	// Defaults are the names of those request parameters that were not sent, and that conditions look at. A member of our own.
+	Defaults []string
 	// Authorization says how the call was decided: JSON, a member of our own beside CloudTrail's. nil leaves it out.
 	Authorization []byte
 
@@ -110,6 +112,10 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	}
 	b = append(b, `,"eventCategory":"Management"`...)
 	b = e.TLS.appendJSON(b)
+	if len(e.Defaults) > 0 {
+		b = append(b, `,"defaults":`...)
+		b = appendTexts(b, e.Defaults)
+	}
 	if len(e.Authorization) > 0 {
 		b = appendDetail(b, "authorization", e.Authorization)
 	}

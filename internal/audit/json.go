@@ -25,6 +25,18 @@ func appendOptional(b []byte, name, value string) []byte {
 	return appendMember(b, name, value)
 }
 
+// appendTexts appends an array of strings.
+func appendTexts(b []byte, all []string) []byte {
+	b = append(b, '[')
+	for i, s := range all {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendText(append(b, '"'), s), '"')
+	}
+	return append(b, ']')
+}
+
 // appendText escapes s, cut to MaxTextBytes, for the inside of a JSON string. Bytes that are not UTF-8 become U+FFFD.
 func appendText(b []byte, s string) []byte {
 	s = cut(s)

@@ -27,6 +27,7 @@ type Record struct {
 	Additional  jsontext.Value `json:"additionalEventData"`
 	TLS         jsontext.Value `json:"tlsDetails"`
 	Identity    RecordIdentity `json:"userIdentity"`
+	Defaults    []string       `json:"defaults"` // names of those parameters that were not sent
 	Authorized  []Authorized   `json:"-"`
 	Authorizing jsontext.Value `json:"authorization"`
 }

@@ -349,6 +349,17 @@ func TestSimulationPages(t *testing.T) {
 	}
 }
 
+// Clients read the list of missing keys of every result, also where there is none.
+func TestSimulationsAlwaysHaveTheListOfMissingKeys(t *testing.T) {
+	root := newWorld(t).root(account)
+	for _, resources := range [][]string{nil, {key}, {key, "arn:aws:s3:::b"}} {
+		a := root.send(&iamapi.SimulateCustomPolicyRequest{PolicyInputList: []string{allowAll}, ActionNames: []string{"kms:Decrypt"}, ResourceArns: resources})
+		if got, want := strings.Count(a.body, "<MissingContextValues>")+strings.Count(a.body, "<MissingContextValues/>"), 1+len(resources); !a.ok() || got != want {
+			t.Errorf("%d resources: %d lists, want %d", len(resources), got, want)
+		}
+	}
+}
+
 // A page decides so many pairs of action and resource. It ends with a whole action if it can; the resources of one with more
 // than that are told of in several results, each once.
 func TestSimulationsOnManyResources(t *testing.T) {

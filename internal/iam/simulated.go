@@ -129,7 +129,9 @@ func join(all, next *iamapi.EvaluationResult) {
 	if d := *all.EvalDecision; d == iamapi.PolicyEvaluationDecisionTypeAllowed || *next.EvalDecision == iamapi.PolicyEvaluationDecisionTypeExplicitDeny {
 		all.EvalDecision = next.EvalDecision
 	}
-	all.MissingContextValues = slices.Compact(slices.Sorted(slices.Values(slices.Concat(all.MissingContextValues, next.MissingContextValues))))
+	missing := append(append([]string{}, all.MissingContextValues...), next.MissingContextValues...)
+	slices.Sort(missing)
+	all.MissingContextValues = slices.Compact(missing)
 	if o := next.OrganizationsDecisionDetail; o != nil && !*o.AllowedByOrganizations {
 		all.OrganizationsDecisionDetail = o
 	}

@@ -68,6 +68,7 @@ func (s *Service) createKey(ctx context.Context, c *service.Call, in *createKeyR
 
 // newKey is the key that a request describes, without material unless the request brings it along.
 func (s *Service) newKey(ctx context.Context, c *service.Call, in *createKeyRequest) (*Key, error) {
+	defer assume(c, bypassMember, &in.BypassPolicyLockoutSafetyCheck, false) // whether it was sent, policies may ask until then
 	if err := createDefaults(&in.CreateKeyRequest); err != nil {
 		return nil, at("usage", err)
 	}
@@ -90,7 +91,7 @@ func (s *Service) newKey(ctx context.Context, c *service.Call, in *createKeyRequ
 		return nil, at("tags", err)
 	}
 	if in.Policy != nil {
-		if err := s.setPolicy(ctx, c, k, *in.Policy, isTrue(in.BypassPolicyLockoutSafetyCheck)); err != nil {
+		if err := s.setPolicy(ctx, c, k, *in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
 			return nil, at("policy", err)
 		}
 	}
@@ -143,7 +144,6 @@ func createDefaults(in *kmsapi.CreateKeyRequest) error {
 	fill(&in.Description, "")
 	fill(&in.Origin, kmsapi.OriginTypeAwsKms)
 	fill(&in.MultiRegion, false)
-	fill(&in.BypassPolicyLockoutSafetyCheck, false)
 	return nil
 }
 
@@ -167,6 +167,15 @@ func buildable(in *kmsapi.CreateKeyRequest) error {
 func fill[T any](p **T, v T) {
 	if *p == nil {
 		*p = &v
+	}
+}
+
+// assume is fill for a member that a condition key tells of, which does not know defaults. The record of the call says that it
+// was not sent, for those who ask later why the call was allowed.
+func assume[T any](c *service.Call, name string, p **T, v T) {
+	if *p == nil {
+		*p = &v
+		c.Event.Defaults = append(c.Event.Defaults, name)
 	}
 }
 

@@ -23,7 +23,7 @@ func days(n int32) time.Duration { return time.Duration(n) * 24 * time.Hour }
 // scheduleKeyDeletion starts the waiting period. From its end on the key does not exist, whether or not the sweeper has
 // come by. A primary key waits for its replicas first.
 func (s *Service) scheduleKeyDeletion(ctx context.Context, c *service.Call, in *kmsapi.ScheduleKeyDeletionRequest, t *keyTarget) (*kmsapi.ScheduleKeyDeletionResponse, error) {
-	fill(&in.PendingWindowInDays, defaultPendingWindowDays)
+	assume(c, "pendingWindowInDays", &in.PendingWindowInDays, defaultPendingWindowDays)
 	window := *in.PendingWindowInDays
 	if window < minPendingWindowDays || window > maxPendingWindowDays {
 		return nil, api.ValidationException("PendingWindowInDays must be between %d and %d (inclusive).", minPendingWindowDays, maxPendingWindowDays)

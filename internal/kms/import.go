@@ -58,7 +58,7 @@ func checkWrapping(k *Key, algorithm kmsapi.AlgorithmSpec, wrapping kmsapi.Wrapp
 // importKeyMaterial gives a key its first material, or back the material that it has lost, or new material that waits for
 // the next rotation.
 func (s *Service) importKeyMaterial(ctx context.Context, c *service.Call, in *kmsapi.ImportKeyMaterialRequest, t *keyTarget) (*kmsapi.ImportKeyMaterialResponse, error) {
-	fill(&in.ExpirationModel, kmsapi.ExpirationModelTypeKeyMaterialExpires)
+	assume(c, "expirationModel", &in.ExpirationModel, kmsapi.ExpirationModelTypeKeyMaterialExpires)
 	if err := checkExpiry(in, c.Now); err != nil {
 		return nil, err
 	}

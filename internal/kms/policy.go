@@ -12,6 +12,9 @@ import (
 // policyName is the only name a key policy can have.
 const policyName = "default"
 
+// bypassMember is the name of the parameter that waives the check of a lock-out.
+const bypassMember = "bypassPolicyLockoutSafetyCheck"
+
 // maxPolicyBytes is the largest key policy (KMS Developer Guide, "Resource quotas").
 const maxPolicyBytes = 32768
 
@@ -52,12 +55,12 @@ func (s *Service) getKeyPolicy(ctx context.Context, _ *service.Call, in *kmsapi.
 
 func (s *Service) putKeyPolicy(ctx context.Context, c *service.Call, in *kmsapi.PutKeyPolicyRequest, t *keyTarget) (*api.Empty, error) {
 	fill(&in.PolicyName, policyName)
-	fill(&in.BypassPolicyLockoutSafetyCheck, false)
+	defer assume(c, bypassMember, &in.BypassPolicyLockoutSafetyCheck, false)
 	if *in.PolicyName != policyName {
 		return nil, kmsapi.NotFoundException("No such policy exists")
 	}
 	k := t.key.clone()
-	if err := s.setPolicy(ctx, c, k, *in.Policy, *in.BypassPolicyLockoutSafetyCheck); err != nil {
+	if err := s.setPolicy(ctx, c, k, *in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
 		return nil, err
 	}
 	return &api.Empty{}, s.save(ctx, t, k, store.Txn{})

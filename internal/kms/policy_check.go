@@ -27,7 +27,7 @@ type Principals interface {
 //
 // Users and roles are kept by their unique ids, so that whoever is given the name of one that is gone does not get its
 // permissions too (IAM User Guide, "IAM JSON policy elements: Principal").
-func (s *Service) setPolicy(ctx context.Context, c *service.Call, k *Key, text string, bypassLockoutCheck bool) error {
+func (s *Service) setPolicy(ctx context.Context, c *service.Call, k *Key, text string, bypass *bool) error {
 	if len(text) > maxPolicyBytes {
 		return kmsapi.LimitExceededException("The key policy is %d bytes long; the most is %d.", len(text), maxPolicyBytes)
 	}
@@ -35,8 +35,8 @@ func (s *Service) setPolicy(ctx context.Context, c *service.Call, k *Key, text s
 	if err != nil {
 		return malformed(err)
 	}
-	if !bypassLockoutCheck {
-		lets, err := letsChange(ctx, c, k, p)
+	if !isTrue(bypass) {
+		lets, err := letsChange(ctx, c, k, p, &kmsapi.PutKeyPolicyRequest{KeyId: &k.ID, Policy: &text, BypassPolicyLockoutSafetyCheck: bypass})
 		if err != nil {
 			return err
 		}
@@ -71,12 +71,15 @@ func invalidPrincipals() error {
 	return kmsapi.MalformedPolicyDocumentException("Policy contains a statement with one or more invalid principals.")
 }
 
-// letsChange says whether the caller could replace the policy again, if it made the present request under it: whether it
-// lets the caller, or its account, call PutKeyPolicy (KMS API Reference, BypassPolicyLockoutSafetyCheck).
-func letsChange(ctx context.Context, c *service.Call, k *Key, p *policy.Policy) (bool, error) {
+// letsChange says whether the caller could replace the policy again with a request like the present one, which may be the
+// making of the key: whether it lets the caller, or its account, call PutKeyPolicy (KMS API Reference,
+// BypassPolicyLockoutSafetyCheck).
+func letsChange(ctx context.Context, c *service.Call, k *Key, p *policy.Policy, next *kmsapi.PutKeyPolicyRequest) (bool, error) {
 	const action = "kms:PutKeyPolicy"
+	again := *c
+	again.Operation, again.Input, again.Target = "PutKeyPolicy", next, nil
 	r, err := c.Says(ctx, p, authz.Access{
-		Action: action, Resource: k.ARN(), Account: k.Account, Region: k.Region, Context: &conditions{call: c, action: action, key: k},
+		Action: action, Resource: k.ARN(), Account: k.Account, Region: k.Region, Context: &conditions{call: &again, action: action, key: k},
 	})
 	_, denied := r.Denied()
 	_, _, allowed := r.Allowed()

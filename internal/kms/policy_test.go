@@ -2,6 +2,7 @@ package kms_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -446,3 +447,61 @@ func TestPrincipalsByUniqueID(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// Whether the policy can be changed again is asked of a PutKeyPolicy like the present request, also when a key is made: tags and
+// Regions of that request are none of the next, and a parameter that was not sent is absent.
+func TestLockOutIsAskedOfTheNextRequest(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	primary := u.createPrimary()
+	with := func(effect, condition string) *string {
+		other := statement("Allow", u.principal(), "kms:*")
+		text := `{"Effect":"` + effect + `","Principal":{"AWS":"` + u.principal() + `"},"Action":"kms:PutKeyPolicy","Resource":"*","Condition":{` + condition + `}}`
+		if effect == "Allow" {
+			other = statement("Allow", u.principal(), "kms:Get*")
+		}
+		return new(`{"Version":"2012-10-17","Statement":[` + other + "," + text + `]}`)
+	}
+	const bypass, tagged, requested = `"kms:BypassPolicyLockoutSafetyCheck"`, `"aws:ResourceTag/x"`, `"aws:RequestTag/x"`
+	ran := 0
+	for _, row := range []struct {
+		policy *string
+		bypass *bool
+		tags   []kmsapi.Tag
+		fits   bool
+	}{
+		{with("Deny", `"Null":{`+bypass+`:"false"}`), nil, nil, true},
+		{with("Deny", `"Null":{`+bypass+`:"false"}`), new(false), nil, false},
+		{with("Deny", `"Null":{`+bypass+`:"false"}`), new(true), nil, true}, // whoever waives the check
+		{with("Deny", `"Null":{`+bypass+`:"true"}`), nil, nil, false},
+		{with("Allow", `"Bool":{`+bypass+`:"false"}`), nil, nil, false},
+		{with("Allow", `"Bool":{`+bypass+`:"false"}`), new(false), nil, true},
+		{with("Allow", `"StringEquals":{`+requested+`:"y"}`), nil, tags("x=y"), false},
+		{with("Allow", `"StringEquals":{`+tagged+`:"y"}`), nil, tags("x=y"), true},
+		{with("Allow", `"StringEquals":{`+tagged+`:"z"}`), nil, tags("x=y"), false},
+		{with("Allow", `"StringEquals":{"kms:KeySpec":"SYMMETRIC_DEFAULT"}`), nil, nil, true},
+		{with("Allow", `"Null":{"kms:ReplicaRegion":"false"}`), nil, nil, false},
+	} {
+		ran++
+		id := u.createClosed()
+		u.must(&kmsapi.TagResourceRequest{KeyId: &id, Tags: tags("x=y")})
+		for _, in := range []request{
+			&kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: row.policy, BypassPolicyLockoutSafetyCheck: row.bypass},
+			&kmsapi.CreateKeyRequest{Policy: row.policy, BypassPolicyLockoutSafetyCheck: row.bypass, Tags: row.tags},
+			&kmsapi.ReplicateKeyRequest{KeyId: &primary, ReplicaRegion: new(regionOf(ran)), Policy: row.policy, BypassPolicyLockoutSafetyCheck: row.bypass, Tags: row.tags},
+		} {
+			switch a := u.send(in); {
+			case row.fits && !a.ok():
+				t.Errorf("%s with %s: %s %s", a.operation, *row.policy, a.code, a.message)
+			case !row.fits && (a.code != malformed || a.message != lockedOut):
+				t.Errorf("%s with %s: %s %s", a.operation, *row.policy, a.code, a.message)
+			}
+		}
+	}
+	if ran < 11 {
+		t.Errorf("only %d rows", ran)
+	}
+}
+
+// regionOf is a Region for the replica with a number.
+func regionOf(n int) string { return "eu-north-" + strconv.Itoa(n) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/trent-kms/trent/internal/api"
 	kmsapi "github.com/trent-kms/trent/internal/api/kms"
@@ -28,7 +29,11 @@ func (s *Service) Recall(ctx context.Context, c *service.Call, r *audit.Record) 
 		Omitted bool `json:"omitted"`
 	}
 	if len(r.Parameters) > 0 {
-		if err := api.DecodeAudit(r.Parameters, c.Input); err != nil {
+		sent, err := sentParameters(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := api.DecodeAudit(sent, c.Input); err != nil {
 			return nil, nil, err
 		}
 		if json.Unmarshal(r.Parameters, &omitted) == nil && omitted.Omitted {
@@ -52,6 +57,21 @@ func (s *Service) Recall(ctx context.Context, c *service.Call, r *audit.Record) 
 		}
 	}
 	return accesses, unknown, nil
+}
+
+// sentParameters are a call's parameters without the defaults that its record has as well.
+func sentParameters(r *audit.Record) (jsontext.Value, error) {
+	if len(r.Defaults) == 0 {
+		return r.Parameters, nil
+	}
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(r.Parameters, &members); err != nil {
+		return nil, err
+	}
+	for _, name := range r.Defaults {
+		delete(members, name)
+	}
+	return json.Marshal(members)
 }
 
 // newInput is an empty request of an operation, nil for one that there is not.

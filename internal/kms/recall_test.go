@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/trent-kms/trent/internal/admin"
@@ -144,5 +146,80 @@ func TestDestroyedKeyIsMissing(t *testing.T) {
 	x, _ := u.explain(a.requestID)
 	if len(x.Decisions) != 1 || !x.Changed || x.Decisions[0].Allowed || len(x.Changes) != 0 || x.Hint == "" {
 		t.Errorf("%+v", x)
+	}
+}
+
+// TestWhatWasNotSentIsExplainedAsSuch: records have defaults that conditions do not know. A call that was allowed because it did
+// not send a parameter is allowed when it is explained.
+func TestWhatWasNotSentIsExplainedAsSuch(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	id, replica := u.createKey(), u.createPrimary()
+	policy := u.policyOf(id)
+	i := u.importer(u.createExternal(kmsapi.CreateKeyRequest{}))
+	ran := 0
+	for _, row := range []struct {
+		key, member string
+		in          request
+	}{
+		{"kms:BypassPolicyLockoutSafetyCheck", "bypassPolicyLockoutSafetyCheck", &kmsapi.PutKeyPolicyRequest{KeyId: &id, Policy: &policy}},
+		{"kms:BypassPolicyLockoutSafetyCheck", "bypassPolicyLockoutSafetyCheck", &kmsapi.CreateKeyRequest{}},
+		{"kms:BypassPolicyLockoutSafetyCheck", "bypassPolicyLockoutSafetyCheck", &kmsapi.ReplicateKeyRequest{KeyId: &replica, ReplicaRegion: new("eu-west-3")}},
+		{"kms:ExpirationModel", "expirationModel", i.expiring(make([]byte, 32), u.now().AddDate(0, 0, 9))},
+		{"kms:RotationPeriodInDays", "rotationPeriodInDays", &kmsapi.EnableKeyRotationRequest{KeyId: &id}},
+		{"kms:ScheduleKeyDeletionPendingWindowInDays", "pendingWindowInDays", &kmsapi.ScheduleKeyDeletionRequest{KeyId: &id}},
+	} {
+		ran++
+		eve := u.newUser("eve"+strconv.Itoa(ran), `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kms:*","iam:CreateServiceLinkedRole"],"Resource":"*","Condition":{"Null":{"`+row.key+`":"true"}}},
+			{"Effect":"Allow","Action":"kms:CreateKey","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-west-3"}}}]}`)
+		a := eve.must(row.in)
+		if e := u.eventsNamed(a.operation); !strings.Contains(string(e[0].RequestParameters), `"`+row.member+`":`) {
+			t.Errorf("%s: the record has %s", a.operation, e[0].RequestParameters)
+		}
+		x, _ := u.explain(a.requestID)
+		for _, d := range x.Decisions {
+			if !d.Allowed || x.Changed {
+				t.Errorf("%s: explained as %s", a.operation, d.Rule)
+			}
+		}
+		if len(x.Decisions) == 0 {
+			t.Errorf("%s: nothing is explained: %q", a.operation, x.Unknown)
+		}
+	}
+	if ran != 6 {
+		t.Errorf("%d rows", ran)
+	}
+}
+
+// TestWhoCanOfTwoConditionalWays: a policy with a condition and a grant with a constraint are two ways that both depend on the
+// request, and there are requests that neither lets through.
+func TestWhoCanOfTwoConditionalWays(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	for _, row := range []struct {
+		condition   string
+		constraints *kmsapi.GrantConstraints
+		conditional bool
+	}{
+		{`,"Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}`, nil, false}, // the grant lets every request through
+		{`,"Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}`, &kmsapi.GrantConstraints{EncryptionContextEquals: map[string]string{"t": "x"}}, true},
+		{"", &kmsapi.GrantConstraints{EncryptionContextEquals: map[string]string{"t": "x"}}, false}, // the policy does
+	} {
+		id := u.createKey()
+		eve := u.newUser("eve"+id, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:Encrypt","Resource":"`+u.keyARN(id)+`"`+row.condition+`}}`)
+		u.grantTo(id, eve.principal(), operations{kmsapi.GrantOperationEncrypt}, row.constraints)
+		var out trentapi.WhoCanResponse
+		u.administer(&trentapi.WhoCanRequest{Action: new("kms:Encrypt"), KeyId: &id}, &out)
+		found := false
+		for _, p := range out.Principals {
+			if *p.Arn == eve.principal() {
+				if found = true; *p.Conditional != row.conditional {
+					t.Errorf("%s and %+v: conditional %t", row.condition, row.constraints, *p.Conditional)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s and %+v: not listed", row.condition, row.constraints)
+		}
 	}
 }

@@ -43,7 +43,7 @@ func checkReplica(c *service.Call, _ *kmsapi.ReplicateKeyRequest, t *replication
 // tags and a description of its own.
 func (s *Service) replicateKey(ctx context.Context, c *service.Call, in *kmsapi.ReplicateKeyRequest, t *replication) (*kmsapi.ReplicateKeyResponse, error) {
 	fill(&in.Description, "")
-	fill(&in.BypassPolicyLockoutSafetyCheck, false)
+	defer assume(c, bypassMember, &in.BypassPolicyLockoutSafetyCheck, false)
 	region := *in.ReplicaRegion
 	if err := s.checkReplicaRegion(c, t.key, region); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (s *Service) newReplica(ctx context.Context, c *service.Call, in *kmsapi.Re
 	if in.Policy == nil {
 		return replica, nil
 	}
-	return replica, s.setPolicy(ctx, c, replica, *in.Policy, isTrue(in.BypassPolicyLockoutSafetyCheck))
+	return replica, s.setPolicy(ctx, c, replica, *in.Policy, in.BypassPolicyLockoutSafetyCheck)
 }
 
 // primaries is the target of UpdatePrimaryRegion: the primary key, and the replica that is to take its place.

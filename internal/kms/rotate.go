@@ -78,7 +78,7 @@ func (s *Service) enableKeyRotation(ctx context.Context, c *service.Call, in *km
 	case t.key.Rotation.Period > 0:
 		return &api.Empty{}, nil // on already, and nothing to change
 	}
-	in.RotationPeriodInDays = &period
+	assume(c, "rotationPeriodInDays", &in.RotationPeriodInDays, period)
 	if period == t.key.Rotation.Period {
 		return &api.Empty{}, nil
 	}

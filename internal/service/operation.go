@@ -142,7 +142,7 @@ func Define[In, Out any, T Target, PIn interface {
 				return nil, err
 			}
 			c.Event.Resources, c.Event.AdditionalEventData = c.Event.Resources[:0], nil
-			c.Event.Authorization = c.Event.Authorization[:0]
+			c.Event.Authorization, c.Event.Defaults = c.Event.Authorization[:0], nil
 		}
 		return nil, errors.New("service: too many conflicting changes")
 	}
