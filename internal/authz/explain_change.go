@@ -45,6 +45,8 @@ const (
 	AddStatement    EditKind = "add-statement"
 	ExemptPrincipal EditKind = "exempt-principal"
 	RemoveStatement EditKind = "remove-statement"
+	// DropPrincipals takes names out that belong to nobody any more.
+	DropPrincipals EditKind = "drop-principals"
 	// Attach is a new policy, or a new boundary in the place of one that cannot be changed.
 	Attach EditKind = "attach"
 	// NewSession is a session that is begun anew with another session policy: one that runs cannot be changed.
@@ -63,7 +65,7 @@ type step struct {
 const (
 	hintMissing = "No change of a policy helps: the resource does not exist."
 	hintLocal   = "No change of a policy helps: only principals of the resource's own account can do this."
-	hintNone    = "No single document to change was found that would allow it: what denies is not a policy that the account can change."
+	hintNone    = "No single document to change was found that would allow it: what denies is not a policy that the account can change, or the policy would become too long."
 )
 
 // planned is a plan, and the access that it is for, as it was before.
@@ -439,7 +441,7 @@ func (e *evaluation) openIdentity(p *plan) bool {
 	case e.Identity == nil:
 		return false
 	}
-	prefix := e.ownPrefix()
+	prefix, text := e.ownPrefix(), e.statement(policy.Identity)
 	at, kind := placed{layer: IdentityBased, name: prefix + "allow-" + actionName(e.access.Action)}, Attach
 	for _, a := range e.Identity.Policies {
 		if strings.HasPrefix(a.Name, prefix) {
@@ -447,7 +449,10 @@ func (e *evaluation) openIdentity(p *plan) bool {
 			break
 		}
 	}
-	p.add(step{kind: kind, in: at, statement: -1, text: e.statement(policy.Identity)})
+	if made, err := appended(at.text(), text); err != nil || policy.Size(made)-policy.Size(at.text()) > e.room(at.name) {
+		at, kind = placed{layer: IdentityBased, name: "arn:aws:iam::" + e.Caller.Account + ":policy/allow-" + actionName(e.access.Action)}, Attach
+	}
+	p.add(step{kind: kind, in: at, statement: -1, text: text})
 	return true
 }
 

@@ -2,9 +2,11 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -57,11 +59,12 @@ const newBoundary = "a new boundary"
 
 // document is what a plan makes of a document.
 type document struct {
-	text   string         // empty: nothing is left of it
-	policy *policy.Policy // nil as well then
+	text    string         // empty: nothing is left of it
+	policy  *policy.Policy // nil as well then
+	dropped []string       // unique ids of principals that are gone: no document that names them is taken
 }
 
-// edited makes a plan's steps in one document. ok is false when that is no valid policy.
+// edited makes a plan's steps in one document. ok is false when that is no valid policy, or one that would be refused.
 func (x *Explainer) edited(ctx context.Context, e *evaluation, id string, p plan) (d document, ok bool, err error) {
 	var kind policy.Kind
 	var remove []int
@@ -88,13 +91,81 @@ func (x *Explainer) edited(ctx context.Context, e *evaluation, id string, p plan
 			return document{}, false, nil
 		}
 	}
+	if d, remove, err = x.withoutGone(ctx, kind, d, remove); err != nil {
+		return document{}, false, err
+	}
 	if d.text, ok = removed(d.text, kind, remove); !ok || d.text == "" {
 		return d, ok, nil
 	}
 	if d.policy, err = policy.Parse(kind, d.text); err != nil {
 		return document{}, false, nil
 	}
-	return d, true, nil
+	return d, e.fits(p, id, d.text), nil
+}
+
+// withoutGone drops the principals that do not exist any more, which only a document that is stored can name. Statements that
+// are about nobody else are to be removed as well.
+func (x *Explainer) withoutGone(ctx context.Context, kind policy.Kind, d document, remove []int) (document, []int, error) {
+	if x.ARNOf == nil || !hasPrincipals(kind) {
+		return d, remove, nil
+	}
+	var failed error
+	text, empty, err := policy.DropPrincipals(d.text, func(kind, name string) bool {
+		if kind != "AWS" || !isUniqueID(name) {
+			return false
+		}
+		_, exists, err := x.ARNOf(ctx, name)
+		if failed = errors.Join(failed, err); err == nil && !exists {
+			d.dropped = append(d.dropped, name)
+			return true
+		}
+		return false
+	})
+	if failed != nil || err != nil {
+		return d, remove, failed // a document that cannot be read is refused when it is parsed
+	}
+	d.text = text
+	return d, append(remove, empty...), nil
+}
+
+// isUniqueID says whether a principal's name is the unique id of a user or a role.
+func isUniqueID(name string) bool {
+	return strings.HasPrefix(name, "AIDA") || strings.HasPrefix(name, "AROA")
+}
+
+// fits says whether the document with an id, as a plan makes it, is short enough to be kept.
+func (e *evaluation) fits(p plan, id, text string) bool {
+	i := slices.IndexFunc(p.steps, func(s step) bool { return s.in.id() == id })
+	switch in := p.steps[i].in; in.layer {
+	case Resource:
+		return kindOf(in) != policy.Key || len(text) <= policy.KeyBytes
+	case ServiceControl, ResourceControl:
+		return utf8.RuneCountInString(text) <= policy.ControlCharacters
+	case IdentityBased, Boundary:
+		if in.layer == Boundary || isARN(in.name) {
+			return policy.Size(text) <= policy.ManagedSize
+		}
+		return e.room(in.name)+policy.Size(in.text()) >= policy.Size(text)
+	}
+	return true
+}
+
+// room is how much an inline policy can grow where it lives.
+func (e *evaluation) room(name string) int {
+	home := name[:strings.LastIndexByte(name, '/')+1]
+	room := policy.UserSize
+	switch {
+	case strings.HasPrefix(home, "group/"):
+		room = policy.GroupSize
+	case strings.HasPrefix(home, "role/"):
+		room = policy.RoleSize
+	}
+	for _, a := range e.Identity.Policies {
+		if !isARN(a.Name) && strings.HasPrefix(a.Name, home) {
+			room -= policy.Size(a.Text())
+		}
+	}
+	return room
 }
 
 // kindOf is the kind of a policy, or of one that is to be attached.
@@ -117,7 +188,7 @@ func (x *Explainer) shown(ctx context.Context, text string, kind policy.Kind) (s
 	}
 	var failed error
 	shown, err := policy.RewritePrincipals(text, func(kind, name string) string {
-		if kind != "AWS" || !strings.HasPrefix(name, "AIDA") && !strings.HasPrefix(name, "AROA") {
+		if kind != "AWS" || !isUniqueID(name) {
 			return name
 		}
 		arn, exists, err := x.ARNOf(ctx, name)
@@ -310,7 +381,10 @@ func (x *Explainer) written(ctx context.Context, made []planned) ([]Change, erro
 			if err != nil {
 				return nil, err
 			}
-			all[at].Document = d.text
+			if all[at].Document = d.text; !ok && d.dropped != nil {
+				all[at].Edits = append(all[at].Edits, Edit{Kind: DropPrincipals, Index: -1, Text: "drop " + strings.Join(d.dropped, ", ") +
+					", who do not exist any more: no policy that names them is taken"})
+			}
 			all[at].Edits = append(all[at].Edits, p.at.edit(s))
 		}
 	}

@@ -23,6 +23,14 @@ func (p placed) id() string {
 	return strconv.Itoa(int(p.layer)) + "/" + strconv.Itoa(p.level) + "/" + p.name
 }
 
+// text is the document's, "" for one that is to be made.
+func (p placed) text() string {
+	if p.document == nil {
+		return ""
+	}
+	return p.document.Text()
+}
+
 // policies goes through all policies that are asked, in the order of the layers.
 func (e *evaluation) policies() iter.Seq[placed] {
 	return func(yield func(placed) bool) {

@@ -7,6 +7,7 @@ import (
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/arn"
 	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/policy"
 )
 
 // accountRecord returns what IAM keeps of an account; of one that has nothing, an empty record.
@@ -92,8 +93,8 @@ func (s *Service) getAccountSummary(ctx context.Context, c *service.Call, _ *iam
 		iamapi.SummaryKeyTypeUserPolicySizeQuota:          int32(aUser.limits().inline),
 		iamapi.SummaryKeyTypeGroupPolicySizeQuota:         int32(aGroup.limits().inline),
 		iamapi.SummaryKeyTypeRolePolicySizeQuota:          int32(aRole.limits().inline),
-		iamapi.SummaryKeyTypePolicySizeQuota:              maxManagedSize,
-		iamapi.SummaryKeyTypeAssumeRolePolicySizeQuota:    maxTrustSize,
+		iamapi.SummaryKeyTypePolicySizeQuota:              policy.ManagedSize,
+		iamapi.SummaryKeyTypeAssumeRolePolicySizeQuota:    policy.TrustSize,
 		iamapi.SummaryKeyTypeVersionsPerPolicyQuota:       maxVersions,
 		iamapi.SummaryKeyTypeGroupsPerUserQuota:           maxGroups,
 		iamapi.SummaryKeyTypeAccessKeysPerUserQuota:       maxAccessKeys,

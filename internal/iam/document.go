@@ -10,29 +10,12 @@ import (
 	"github.com/trent-kms/trent/policy"
 )
 
-// Sizes of policies in characters, white space not counted (IAM User Guide, "IAM and AWS STS quotas").
-const (
-	maxManagedSize = 6144
-	maxTrustSize   = 2048
-)
-
 // What one record can have of policies with their white space, which must be stored as well: the policies that live in an
 // entity, and all versions of a managed policy.
 const (
 	maxInlineBytes  = 256 << 10
 	maxManagedBytes = 384 << 10
 )
-
-// size is the size of a document as the quotas count it.
-func size(document string) int {
-	n := 0
-	for i := range len(document) {
-		if c := document[i]; c != ' ' && c != '\t' && c != '\n' && c != '\r' {
-			n++
-		}
-	}
-	return n
-}
 
 // checkIdentityPolicy refuses a document that is no identity policy.
 func checkIdentityPolicy(document string) error {
@@ -92,8 +75,8 @@ func (s *Service) trustToStore(ctx context.Context, document string) (string, er
 	if err != nil {
 		return "", malformed(policy.Trust, err)
 	}
-	if size(document) > maxTrustSize {
-		return "", iamapi.LimitExceededException("Cannot exceed quota for ACLSizePerRole: %d", maxTrustSize)
+	if policy.Size(document) > policy.TrustSize {
+		return "", iamapi.LimitExceededException("Cannot exceed quota for ACLSizePerRole: %d", policy.TrustSize)
 	}
 	ids := map[string]string{}
 	p.Principals(func(kind, name string) {

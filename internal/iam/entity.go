@@ -7,6 +7,7 @@ import (
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/policy"
 )
 
 // limits are the quotas of a kind of entity (IAM User Guide, "IAM and AWS STS quotas", default values).
@@ -19,11 +20,11 @@ type limits struct {
 func (k kind) limits() limits {
 	switch k {
 	case aGroup:
-		return limits{300, "GroupsPerAccount", 5120}
+		return limits{300, "GroupsPerAccount", policy.GroupSize}
 	case aRole:
-		return limits{1000, "RolesPerAccount", 10240}
+		return limits{1000, "RolesPerAccount", policy.RoleSize}
 	}
-	return limits{5000, "UsersPerAccount", 2048}
+	return limits{5000, "UsersPerAccount", policy.UserSize}
 }
 
 // counted is the number of entities of a kind.

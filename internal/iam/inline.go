@@ -7,6 +7,7 @@ import (
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/policy"
 )
 
 // findInline finds a policy that lives in the entity, or where it would be. Names compare without regard to case.
@@ -38,7 +39,7 @@ func (s *Service) putInline(ctx context.Context, _ *service.Call, t *target) err
 func (e *Entity) checkInlineSize() error {
 	most, counted, bytes := e.kind().limits().inline, 0, 0
 	for _, i := range e.Inline {
-		counted += size(i.Text)
+		counted += policy.Size(i.Text)
 		bytes += len(i.Text)
 	}
 	if counted > most || bytes > maxInlineBytes {

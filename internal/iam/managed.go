@@ -8,6 +8,7 @@ import (
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/policy"
 )
 
 // maxPolicies is how many managed policies of its own an account can have.
@@ -91,8 +92,8 @@ func checkManagedPolicy(document string) error {
 	if err := checkIdentityPolicy(document); err != nil {
 		return err
 	}
-	if size(document) > maxManagedSize {
-		return iamapi.LimitExceededException("Cannot exceed quota for PolicySize: %d", maxManagedSize)
+	if policy.Size(document) > policy.ManagedSize {
+		return iamapi.LimitExceededException("Cannot exceed quota for PolicySize: %d", policy.ManagedSize)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	iamapi "github.com/trent-kms/trent/internal/api/iam"
 	"github.com/trent-kms/trent/internal/service"
+	"github.com/trent-kms/trent/policy"
 )
 
 // maxVersions is how many versions a managed policy can have.
@@ -49,7 +50,7 @@ func (s *Service) createPolicyVersion(ctx context.Context, c *service.Call, in *
 	}
 	m := t.managed.clone()
 	if m.bytes()+len(*t.document) > maxManagedBytes {
-		return nil, iamapi.LimitExceededException("Cannot exceed quota for PolicySize: %d", maxManagedSize)
+		return nil, iamapi.LimitExceededException("Cannot exceed quota for PolicySize: %d", policy.ManagedSize)
 	}
 	m.Latest++
 	m.Updated = c.Now.Truncate(time.Second)

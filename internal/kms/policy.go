@@ -15,9 +15,6 @@ const policyName = "default"
 // bypassMember is the name of the parameter that waives the check of a lock-out.
 const bypassMember = "bypassPolicyLockoutSafetyCheck"
 
-// maxPolicyBytes is the largest key policy (KMS Developer Guide, "Resource quotas").
-const maxPolicyBytes = 32768
-
 // defaultPolicy is the policy of a key that was created without one: the account's IAM policies decide. Keys with it
 // store none, so its text is part of the storage format and must never change.
 func defaultPolicy(account string) string {

@@ -28,8 +28,8 @@ type Principals interface {
 // Users and roles are kept by their unique ids, so that whoever is given the name of one that is gone does not get its
 // permissions too (IAM User Guide, "IAM JSON policy elements: Principal").
 func (s *Service) setPolicy(ctx context.Context, c *service.Call, k *Key, text string, bypass *bool) error {
-	if len(text) > maxPolicyBytes {
-		return kmsapi.LimitExceededException("The key policy is %d bytes long; the most is %d.", len(text), maxPolicyBytes)
+	if len(text) > policy.KeyBytes {
+		return kmsapi.LimitExceededException("The key policy is %d bytes long; the most is %d.", len(text), policy.KeyBytes)
 	}
 	p, err := policy.Parse(policy.Key, text)
 	if err != nil {

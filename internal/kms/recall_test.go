@@ -223,3 +223,46 @@ func TestWhoCanOfTwoConditionalWays(t *testing.T) {
 		}
 	}
 }
+
+// TestSuggestionsAreTaken: a policy that names somebody who is gone is refused, so a suggested one names nobody of them; and
+// one that would be too long where it lives is to be attached as a managed policy.
+func TestSuggestionsAreTaken(t *testing.T) {
+	w := newWorld(t)
+	u := w.as(alice)
+	suggestion := func(a answer) authz.Change {
+		t.Helper()
+		x, _ := u.explain(a.requestID)
+		if a.code != "AccessDeniedException" || len(x.Changes) != 1 {
+			t.Fatalf("%s: %d changes, %q", a.code, len(x.Changes), x.Hint)
+		}
+		return x.Changes[0]
+	}
+	id, gone, eve := u.createKey(), u.newUser("gone"), u.newUser("eve")
+	lets := statement("Allow", u.principal(), "kms:*")
+	spares := `{"Effect":"Deny","Principal":{"AWS":["` + gone.principal() + `","` + eve.principal() + `"]},"Action":"kms:Sign","Resource":"*"}`
+	u.putPolicy(id, `{"Version":"2012-10-17","Statement":[`+lets+","+spares+","+statement("Allow", gone.principal(), "kms:Encrypt")+`,
+		{"Effect":"Deny","Principal":"*","Action":"kms:DescribeKey","Resource":"*","Condition":{"ArnEquals":{"aws:PrincipalArn":"`+eve.principal()+`"}}}]}`)
+	u.iam("PutUserPolicy", "UserName", "eve", "PolicyName", "p", "PolicyDocument", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}`)
+	u.deleteUser(gone, 0)
+	c := suggestion(eve.send(&kmsapi.DescribeKeyRequest{KeyId: &id}))
+	if len(c.Edits) != 2 || c.Edits[0].Kind != authz.DropPrincipals || !strings.Contains(c.Edits[0].Text, "AIDA") || strings.Contains(c.Document, "AIDA") {
+		t.Errorf("edits %+v\n%s", c.Edits, c.Document)
+	}
+	u.putPolicy(id, c.Document)
+	eve.must(&kmsapi.DescribeKeyRequest{KeyId: &id})
+
+	bob := u.newUser("bob", `{"Version":"2012-10-17","Statement":{"Sid":"`+strings.Repeat("x", 1800)+`","Effect":"Allow","Action":"s3:*","Resource":"*"}}`)
+	other := u.createKey()
+	c = suggestion(bob.send(&kmsapi.DescribeKeyRequest{KeyId: &other}))
+	if c.Policy != "user/bob/p0" || c.Edits[0].Kind != authz.AddStatement { // there is room for this one
+		t.Errorf("%s %+v", c.Policy, c.Edits)
+	}
+	u.iam("PutUserPolicy", "UserName", "bob", "PolicyName", "p1", "PolicyDocument", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*"}}`)
+	c = suggestion(bob.send(&kmsapi.DescribeKeyRequest{KeyId: &other}))
+	if !strings.Contains(c.Policy, ":policy/allow-kms-DescribeKey") || c.Edits[0].Kind != authz.Attach {
+		t.Fatalf("%s %+v", c.Policy, c.Edits)
+	}
+	arn := u.iam("CreatePolicy", "PolicyName", "allow-kms-DescribeKey", "PolicyDocument", c.Document)["Arn"]
+	u.iam("AttachUserPolicy", "UserName", "bob", "PolicyArn", arn)
+	bob.must(&kmsapi.DescribeKeyRequest{KeyId: &other})
+}

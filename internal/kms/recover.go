@@ -29,8 +29,8 @@ func (s *Service) RecoverPolicy(ctx context.Context, keyARN, text string) error 
 	}
 	given := text
 	if text != "" {
-		if len(text) > maxPolicyBytes {
-			return fmt.Errorf("the policy is %d bytes long; the most is %d", len(text), maxPolicyBytes)
+		if len(text) > policy.KeyBytes {
+			return fmt.Errorf("the policy is %d bytes long; the most is %d", len(text), policy.KeyBytes)
 		}
 		if _, err := policy.Parse(policy.Key, text); err != nil {
 			return err

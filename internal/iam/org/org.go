@@ -27,8 +27,7 @@ const (
 	maxDepth            = 5      // organisational units below one another
 	maxServicePolicies  = 10_000 // in an organization, without FullAWSAccess
 	maxResourcePolicies = 1000   // likewise, without RCPFullAWSAccess
-	maxPolicyCharacters = 5120
-	maxAttached         = 5 // policies of a type on one target
+	maxAttached         = 5      // policies of a type on one target
 	maxTags             = 50
 )
 

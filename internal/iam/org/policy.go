@@ -152,8 +152,8 @@ func notAvailable() error {
 // checkContent refuses documents that are too long, or that no customer may write for the type. What is in force already is
 // read with less rigour.
 func checkContent(t orgapi.PolicyType, content string) error {
-	if utf8.RuneCountInString(content) > maxPolicyCharacters {
-		return constraint("POLICY_CONTENT_LIMIT_EXCEEDED", "You have exceeded the maximum policy size of %d characters.", maxPolicyCharacters)
+	if utf8.RuneCountInString(content) > policy.ControlCharacters {
+		return constraint("POLICY_CONTENT_LIMIT_EXCEEDED", "You have exceeded the maximum policy size of %d characters.", policy.ControlCharacters)
 	}
 	p, err := policy.Parse(kindOf(t), content)
 	if err == nil {
