@@ -36,6 +36,8 @@ const (
 	dateValue
 	boolValue
 	ipValue
+	aliasName
+	serviceInRegion // s3.us-east-1.amazonaws.com
 )
 
 // compares reports whether a family of operators can compare values of the type.
@@ -67,6 +69,10 @@ func (v valueType) possible(s string) bool {
 	case arnValue:
 		_, ok := splitARN(s)
 		return ok
+	case aliasName:
+		return strings.HasPrefix(s, "alias/")
+	case serviceInRegion:
+		return strings.Count(s, ".") >= 3 && strings.HasSuffix(s, ".amazonaws.com")
 	}
 	return true
 }
@@ -214,8 +220,8 @@ func kmsKeys() []keyRow {
 		{name: "kms:reencryptonsamekey", typ: boolValue, actions: []string{"ReEncryptFrom", "ReEncryptTo"}},
 		{name: "kms:recipientattestation:", actions: enclave},
 		{name: "kms:replicaregion", actions: []string{"ReplicateKey"}},
-		{name: "kms:requestalias", actions: byAlias},
-		{name: "kms:resourcealiases", multi: true, identityOnly: true},
+		{name: "kms:requestalias", typ: aliasName, actions: byAlias},
+		{name: "kms:resourcealiases", typ: aliasName, multi: true, identityOnly: true},
 		{name: "kms:retiringprincipal", typ: arnValue, actions: grant},
 		{name: "kms:retiringserviceprincipal", actions: grant},
 		{name: "kms:rotationperiodindays", typ: numberValue, actions: []string{"EnableKeyRotation"}},
@@ -223,7 +229,7 @@ func kmsKeys() []keyRow {
 		{name: "kms:signingalgorithm", actions: []string{"Sign", "Verify"}},
 		{name: "kms:trailingdayswithoutkeyusage", typ: numberValue, actions: []string{"DisableKey", "ScheduleKeyDeletion"}},
 		{name: "kms:validto", typ: dateValue, actions: []string{"ImportKeyMaterial"}},
-		{name: "kms:viaservice"},
+		{name: "kms:viaservice", typ: serviceInRegion},
 		{name: "kms:wrappingalgorithm", actions: []string{"GetParametersForImport"}},
 		{name: "kms:wrappingkeyspec", actions: []string{"GetParametersForImport"}},
 	}

@@ -46,7 +46,7 @@ type Explanation struct {
 	Truncated bool `json:"truncated,omitzero"`
 
 	account, owner string // of the caller, and of the resource
-	hidden         bool   // it is explained as if the resource did not exist
+	hidden         bool   // it is explained as the caller was told, who gets nothing from the resource
 }
 
 // DecisionText is a Decision in words.
@@ -130,6 +130,11 @@ func (x *Explainer) explain(ctx context.Context, q Question) (*evaluation, *Expl
 	if err != nil {
 		return nil, nil, err
 	}
+	told, err := e.asTold(ctx, d, q.Viewer)
+	if err != nil {
+		return nil, nil, err
+	}
+	hidden, d = hidden || told != d, told
 	out := &Explanation{
 		Principal: e.Caller.ARN, Action: e.access.Action, Resource: e.access.Resource, Allowed: d.Allowed,
 		account: e.Caller.Account, owner: e.access.Account, hidden: hidden,
@@ -146,6 +151,19 @@ func (e *evaluation) hiddenFrom(ctx context.Context, viewer string) (bool, error
 		return false, nil
 	}
 	return e.hidden(ctx)
+}
+
+// asTold is a denial as the caller's error message tells it, for the owner of the resource. Who gets nothing from the resource
+// is told just that, and so its owner does not find out, by giving the resource other tags, what the caller's policies say.
+func (e *evaluation) asTold(ctx context.Context, d Decision, viewer string) (Decision, error) {
+	if d.Allowed || viewer == "" || viewer == e.Caller.Account || !ownSide[d.Layer] {
+		return d, nil
+	}
+	hidden, err := e.hidden(ctx)
+	if hidden {
+		d = lacks(Resource)
+	}
+	return d, err
 }
 
 // Decide decides an access without saying why.

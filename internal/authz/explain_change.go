@@ -63,7 +63,7 @@ type step struct {
 
 // The texts of Hint.
 const (
-	hintMissing = "No change of a policy helps: the resource does not exist."
+	hintMissing = "No change of a policy helps: the resource does not exist, or is none that another account can do this to."
 	hintLocal   = "No change of a policy helps: only principals of the resource's own account can do this."
 	hintNone    = "No single document to change was found that would allow it: what denies is not a policy that the account can change, or the policy would become too long."
 )

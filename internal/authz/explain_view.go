@@ -1,6 +1,10 @@
 package authz
 
-import "github.com/go-json-experiment/json"
+import (
+	"slices"
+
+	"github.com/go-json-experiment/json"
+)
 
 // notShown is the verdict of another account's layer that did not decide.
 const notShown = "not shown"
@@ -10,6 +14,9 @@ var ownSide = map[Layer]bool{ServiceControl: true, VPCEndpoint: true, IdentityBa
 
 // viewFrom leaves of a call's explanation what an account may know of one of its decisions.
 func (x *CallExplanation) viewFrom(account string, d *Explanation) {
+	if d.hidden && account != d.account {
+		x.Changes = slices.DeleteFunc(x.Changes, func(c Change) bool { return c.account != account })
+	}
 	for i := range x.Changes {
 		if c := &x.Changes[i]; c.account != account {
 			*c = Change{Layer: c.Layer, account: c.account, Hidden: true}
@@ -40,7 +47,8 @@ func (x *Explanation) viewFrom(account string) (hint string) {
 	return ""
 }
 
-// Hidden says that the resource is explained as if it did not exist, since the viewer is not to know whether it does.
+// Hidden says that a denial is explained as the caller was told, who gets nothing from another account's resource: to the
+// caller's account as if the resource did not exist, and to the resource's as if the caller's policies had nothing to say.
 func (x *Explanation) Hidden() bool { return x.hidden }
 
 // hides says whether a layer is not for an account to see.

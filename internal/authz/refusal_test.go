@@ -116,9 +116,8 @@ func refusedAndExplained(t *testing.T, w *world, r *authz.Request, x authz.Acces
 	return refused.Error() + "\n" + string(told)
 }
 
-// TestOwnerAndAdministratorsSeeTheTruth: what is kept from the caller is not kept from the resource's account, nor from who may
-// see everything.
-func TestOwnerAndAdministratorsSeeTheTruth(t *testing.T) {
+// TestAdministratorsSeeTheTruth: what is kept from both accounts is not kept from who may see everything.
+func TestAdministratorsSeeTheTruth(t *testing.T) {
 	w, r := prober(t, authz.IdentityBased)
 	x := abroad(t, irrelevantTo("*"))
 	x.Context = keyed{"aws:resourcetag/project": "merger"}
@@ -127,8 +126,43 @@ func TestOwnerAndAdministratorsSeeTheTruth(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if hidden := viewer == account; e.Hidden() != hidden || e.Decision.Explicit == hidden {
+		if hidden := viewer != ""; e.Hidden() != hidden || e.Decision.Explicit == hidden {
 			t.Errorf("to %q: %+v, %s", viewer, e.Decision, e.Rule)
+		}
+	}
+}
+
+// The owner of a resource that does not let somebody in is told so, and nothing of what that one's own account says: else tags of
+// the resource would tell it, one after the other.
+func TestOwnersAreNotToldOfTheCallersPolicies(t *testing.T) {
+	told := func(layer authz.Layer, x authz.Access) string {
+		w, r := prober(t, layer)
+		e, err := (&authz.Explainer{Authorizer: authz.New(w)}).Explain(t.Context(), authz.Question{Request: r, Access: &x, Viewer: x.Account})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	tagged := func(statements ...string) authz.Access {
+		x := abroad(t, append(statements, irrelevantTo("*"))...)
+		x.Context = keyed{"aws:resourcetag/project": "merger"}
+		return x
+	}
+	want := told(authz.NoLayer, tagged())
+	if !strings.Contains(want, `"layer":"resource-based policy"`) {
+		t.Fatal(want)
+	}
+	for _, layer := range []authz.Layer{authz.IdentityBased, authz.Boundary, authz.SessionBased, authz.ServiceControl, authz.VPCEndpoint} {
+		got := told(layer, tagged())
+		if got != want {
+			t.Errorf("%s denies:\n got %s\nwant %s", layer, got, want)
+		}
+		if open := told(layer, tagged(allow(aws(rootARN)))); !strings.Contains(open, layer.String()+" of account") { // as the error message does
+			t.Errorf("%s denies whom the resource lets in: %s", layer, open)
 		}
 	}
 }

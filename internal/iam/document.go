@@ -29,7 +29,16 @@ func malformed(k policy.Kind, err error) error {
 	if !ok {
 		return err
 	}
-	return iamapi.MalformedPolicyDocumentException("%s (%s)", malformedText(k, m), strings.TrimPrefix(m.Error(), "malformed policy: "))
+	return iamapi.MalformedPolicyDocumentException("%s (%s)", malformedText(k, m), short(strings.TrimPrefix(m.Error(), "malformed policy: ")))
+}
+
+// short is what an error message has of a text that may be very long.
+func short(s string) string {
+	const most = 256
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func malformedText(k policy.Kind, m *policy.Malformed) string {
@@ -57,7 +66,7 @@ func malformedText(k policy.Kind, m *policy.Malformed) string {
 	case policy.InvalidAction, policy.InvalidConditionKey:
 		return "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
 	case policy.InvalidResource:
-		return "Resource " + m.Name + ` must be in ARN format or "*".`
+		return "Resource " + short(m.Name) + ` must be in ARN format or "*".`
 	case policy.InvalidSid:
 		return "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
 	case policy.DuplicateSid:

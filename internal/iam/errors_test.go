@@ -229,6 +229,7 @@ func malformed(root principal) []refusal {
 		{in: identity(`{"Sid":"a b","Effect":"Allow","Action":"kms:*","Resource":"*"}`), message: "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"},
 		{in: identity(`[{"Sid":"a","Effect":"Allow","Action":"kms:*","Resource":"*"},{"Sid":"a","Effect":"Deny","Action":"kms:*","Resource":"*"}]`), message: "Statement IDs (SID) in a single policy must be unique."},
 		{in: identity(`{"Effect":"Allow","Action":"kms:*","Resource":"key/1"}`), message: `Resource key/1 must be in ARN format or "*".`},
+		{in: identity(`{"Effect":"Allow","Action":"kms:*","Resource":"` + strings.Repeat("x", 100_000) + `"}`), message: "Resource " + strings.Repeat("x", 256) + `… must be in ARN format or "*".`},
 		{in: identity(`{"Effect":"Allow","Action":"kms:*"}`), message: "Policy statement must contain resources."},
 		{in: identity(`{"Effect":"Allow","Resource":"*"}`), message: "Policy statement must contain actions."},
 		{in: identity(`{"Effect":"Allow","Action":"Encrypt","Resource":"*"}`), message: "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."},

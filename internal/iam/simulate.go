@@ -331,7 +331,7 @@ func (x *simulation) readPolicies() error {
 func parseInput(k policy.Kind, text string) (*policy.Policy, error) {
 	p, err := policy.Parse(k, text)
 	if m, ok := errors.AsType[*policy.Malformed](err); ok {
-		return nil, iamapi.InvalidInputException("%s (%s)", malformedText(k, m), m.Detail)
+		return nil, iamapi.InvalidInputException("%s (%s)", malformedText(k, m), short(m.Detail))
 	}
 	return p, err
 }
