@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"sync"
 
 	"github.com/trent-kms/trent/policy"
 )
@@ -61,10 +62,9 @@ type DecisionText struct {
 }
 
 // everything is an identity policy that allows everything.
-func (x *Explainer) everything() *policy.Policy {
-	p, _ := policy.Parse(policy.Identity, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)
-	return p
-}
+var everything = sync.OnceValues(func() (*policy.Policy, error) {
+	return policy.Parse(policy.Identity, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)
+})
 
 // Explain decides an access and says why.
 func (x *Explainer) Explain(ctx context.Context, q Question) (*Explanation, error) {
@@ -181,7 +181,11 @@ func (x *Explainer) evaluation(ctx context.Context, q Question) (*evaluation, er
 	var member *Membership
 	var err error
 	if q.Outside {
-		r.Identity = &Identity{Policies: []Attached{{Name: "supposed", Policy: x.everything()}}}
+		all, err := everything()
+		if err != nil {
+			return nil, err
+		}
+		r.Identity = &Identity{Policies: []Attached{{Name: "supposed", Policy: all}}}
 	} else if member, err = x.Authorizer.identify(ctx, &r); err != nil {
 		return nil, err
 	}

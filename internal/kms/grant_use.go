@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -15,22 +16,31 @@ import (
 // Grant looks for a grant on the key that lets the caller. Grants count from the moment that CreateGrant has answered,
 // whether or not the request brings their tokens.
 func (t *keyTarget) Grant(ctx context.Context) (authz.Grant, error) {
+	x := conditions{call: t.call, action: t.action, key: t.key}
+	return t.search(ctx,
+		func(index *grantIndex, o kmsapi.GrantOperation) iter.Seq[string] {
+			return index.candidates(o, x.encryptionContext())
+		},
+		func(g *Grant, o kmsapi.GrantOperation) bool { return g.admits(t, o) })
+}
+
+// search finds a grant to the caller among those that an index names.
+func (t *keyTarget) search(ctx context.Context, named func(*grantIndex, kmsapi.GrantOperation) iter.Seq[string], admits func(*Grant, kmsapi.GrantOperation) bool) (authz.Grant, error) {
 	operation := kmsapi.GrantOperation(strings.TrimPrefix(t.action, "kms:"))
 	if !operation.Valid() {
 		return authz.Grant{}, nil
 	}
-	x := conditions{call: t.call, action: t.action, key: t.key}
 	for _, n := range granteeNames(&t.call.Caller) {
 		index, err := t.service.grantIndex(ctx, t, n.name)
 		if err != nil {
 			return authz.Grant{}, err
 		}
-		for id := range index.candidates(operation, x.encryptionContext()) {
+		for id := range named(index, operation) {
 			g, err := t.grantTo(ctx, n, id)
 			if err != nil {
 				return authz.Grant{}, err
 			}
-			if g != nil && g.admits(t, operation) {
+			if g != nil && admits(g, operation) {
 				return authz.Grant{ID: g.ID, By: n.by}, nil
 			}
 		}

@@ -285,26 +285,7 @@ type openGrants struct{ *keyTarget }
 
 // Grant implements authz.Granter.
 func (t openGrants) Grant(ctx context.Context) (authz.Grant, error) {
-	operation := kmsapi.GrantOperation(strings.TrimPrefix(t.action, "kms:"))
-	if !operation.Valid() {
-		return authz.Grant{}, nil
-	}
-	for _, n := range granteeNames(&t.call.Caller) {
-		index, err := t.service.grantIndex(ctx, t.keyTarget, n.name)
-		if err != nil {
-			return authz.Grant{}, err
-		}
-		for id := range index.all(operation) {
-			g, err := t.grantTo(ctx, n, id)
-			if err != nil {
-				return authz.Grant{}, err
-			}
-			if g != nil {
-				return authz.Grant{ID: g.ID, By: n.by}, nil
-			}
-		}
-	}
-	return authz.Grant{}, nil
+	return t.search(ctx, (*grantIndex).all, func(*Grant, kmsapi.GrantOperation) bool { return true })
 }
 
 // Named returns the principals that a key's policy and the grants for an action name: ARNs, accounts, unique ids of those that
@@ -332,31 +313,40 @@ func (s *Service) Named(ctx context.Context, keyARN, action string, limit int) (
 	if p, err := policy.Parse(policy.Key, shown); err == nil {
 		p.Principals(func(_, name string) { add(name) })
 	}
+	operation := kmsapi.GrantOperation(strings.TrimPrefix(action, "kms:"))
+	more, err = s.eachGrantee(ctx, t.key, operation, limit, add)
+	return names, more, err
+}
+
+// eachGrantee calls f for the grantees of a key's grants for an operation. It looks at so many grants at least, and more says
+// that there are others.
+func (s *Service) eachGrantee(ctx context.Context, k *Key, o kmsapi.GrantOperation, limit int, f func(name string)) (more bool, err error) {
 	after, holders := "", s.holders()
 	for looked := 0; looked < limit; {
-		page, err := s.store.Range(ctx, grantPrefix(t.key.Account, t.key.Region, t.key.ID), after, grantsPerPage)
+		page, err := s.store.Range(ctx, grantPrefix(k.Account, k.Region, k.ID), after, grantsPerPage)
 		if err != nil {
-			return nil, false, err
+			return false, err
 		}
 		for _, r := range page.Records {
 			after = r.Key
 			looked++
 			g, err := s.placedGrant(r)
 			if err != nil {
-				return nil, false, err
+				return false, err
 			}
-			if slices.Contains(g.Operations, kmsapi.GrantOperation(strings.TrimPrefix(action, "kms:"))) {
-				grantee, err := holders.shown(ctx, g.Grantee, g.GranteeID)
-				if err != nil {
-					return nil, false, err
-				}
-				add(grantee)
-				add(g.GranteeService)
+			if !slices.Contains(g.Operations, o) {
+				continue
 			}
+			grantee, err := holders.shown(ctx, g.Grantee, g.GranteeID)
+			if err != nil {
+				return false, err
+			}
+			f(grantee)
+			f(g.GranteeService)
 		}
 		if more = page.More; !more {
 			break
 		}
 	}
-	return names, more, nil
+	return more, nil
 }
