@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,8 +40,8 @@ func newClient() (*client, error) {
 		return nil, err
 	}
 	c := &client{
-		endpoint: first(os.Getenv("AWS_ENDPOINT_URL"), profile["endpoint_url"], defaultEndpoint),
-		region:   first(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), profile["region"], defaultRegion),
+		endpoint: cmp.Or(os.Getenv("AWS_ENDPOINT_URL"), profile["endpoint_url"], defaultEndpoint),
+		region:   cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), profile["region"], defaultRegion),
 	}
 	id, secret, token := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")
 	if id == "" {
@@ -59,12 +60,12 @@ func newClient() (*client, error) {
 // readProfile returns the settings of the profile in the shared credentials and config files; the former win. A
 // profile that was asked for must exist.
 func readProfile() (map[string]string, error) {
-	name := first(os.Getenv("AWS_PROFILE"), "default")
+	name := cmp.Or(os.Getenv("AWS_PROFILE"), "default")
 	home, _ := os.UserHomeDir()
 	settings := make(map[string]string)
 	for _, f := range []struct{ path, section string }{
-		{first(os.Getenv("AWS_CONFIG_FILE"), filepath.Join(home, ".aws", "config")), configSection(name)},
-		{first(os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), filepath.Join(home, ".aws", "credentials")), name},
+		{cmp.Or(os.Getenv("AWS_CONFIG_FILE"), filepath.Join(home, ".aws", "config")), configSection(name)},
+		{cmp.Or(os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), filepath.Join(home, ".aws", "credentials")), name},
 	} {
 		file, err := ini.LooseLoad(f.path)
 		if err != nil {
@@ -148,15 +149,6 @@ func printable(s string) string {
 
 // errStrange is an answer that lacks what every Trent server sends.
 var errStrange = errors.New("the answer lacks members that it must have: is it a Trent server?")
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
 
 func isLoopbackURL(s string) bool {
 	u, err := url.Parse(s)

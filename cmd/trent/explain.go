@@ -16,7 +16,8 @@ import (
 )
 
 func explainCommand() *cobra.Command {
-	var asJSON, all bool
+	var all bool
+	var asJSON *bool
 	c := &cobra.Command{
 		Use: "explain REQUEST-ID", Short: "Say why a call was allowed or denied, and what would change that", Args: cobra.ExactArgs(1),
 		Example: "  trent explain 3f2b8c1e-0d5a-4f6b-9c7d-2e1a8b4c6d90",
@@ -38,7 +39,7 @@ the policies as they are now; if they have changed since so that the outcome dif
 			if out.Trace == nil {
 				return errStrange
 			}
-			if asJSON {
+			if *asJSON {
 				_, err := fmt.Fprintln(c.OutOrStdout(), *out.Trace)
 				return err
 			}
@@ -51,7 +52,7 @@ the policies as they are now; if they have changed since so that the outcome dif
 			return p.err
 		}),
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	asJSON = jsonFlag(c)
 	c.Flags().BoolVar(&all, "all", false, "print statements that are about other actions too")
 	return c
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func recoverKeyPolicy(ctx context.Context, s *settings, key, file string, stderr
 		return usage("recover key-policy needs --data-dir and --key")
 	}
 	// Nothing may be made here that is not there: no directory, no deployment.
-	for _, path := range []string{s.dataDir, first(s.rootKey, filepath.Join(s.dataDir, "root.key"))} {
+	for _, path := range []string{s.dataDir, cmp.Or(s.rootKey, filepath.Join(s.dataDir, "root.key"))} {
 		if _, err := os.Stat(path); err != nil {
 			return &failure{err, "--data-dir and --root-key-file must be those of the server"}
 		}

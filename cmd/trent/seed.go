@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -43,8 +44,8 @@ func readSeed(path, region string) ([]kms.SeedKey, error) {
 		if err := readSeedKey(&keys[i], fields, i+1); err != nil {
 			return nil, seedFailure(path, err)
 		}
-		keys[i].Account = first(keys[i].Account, iam.DevAccount)
-		keys[i].Region = first(keys[i].Region, region)
+		keys[i].Account = cmp.Or(keys[i].Account, iam.DevAccount)
+		keys[i].Region = cmp.Or(keys[i].Region, region)
 	}
 	return keys, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -136,7 +137,7 @@ func serve(ctx context.Context, s *settings, stderr io.Writer) error {
 		return err
 	}
 	if s.seed != "" {
-		if s.seedKeys, err = readSeed(s.seed, first(append(s.regions, defaultRegion)...)); err != nil {
+		if s.seedKeys, err = readSeed(s.seed, cmp.Or(append(s.regions, defaultRegion)...)); err != nil {
 			return err
 		}
 	}
@@ -213,7 +214,7 @@ func (s *settings) openRoot(ctx context.Context, dir *dataDir, st store.Store) (
 	if s.dataDir == "" {
 		return root.New(), nil
 	}
-	path := first(s.rootKey, filepath.Join(dir.path, "root.key"))
+	path := cmp.Or(s.rootKey, filepath.Join(dir.path, "root.key"))
 	key, err := root.OpenFile(path)
 	if !errors.Is(err, os.ErrNotExist) {
 		return key, err

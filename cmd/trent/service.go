@@ -59,7 +59,8 @@ func deregisterServiceCommand() *cobra.Command {
 }
 
 func listServicesCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON *bool
+	c := &cobra.Command{
 		Use: "list", Short: "List the registered services", Args: cobra.NoArgs,
 		RunE: does(func(c *cobra.Command, _ []string) error {
 			client, err := newClient()
@@ -68,6 +69,10 @@ func listServicesCommand() *cobra.Command {
 			}
 			var out trentapi.ListServicesResponse
 			if err := client.call(c.Context(), "ListServices", &trentapi.ListServicesRequest{}, &out); err != nil {
+				return err
+			}
+			if *asJSON {
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", out.AppendJSON(nil))
 				return err
 			}
 			for _, s := range out.Services {
@@ -81,4 +86,6 @@ func listServicesCommand() *cobra.Command {
 			return nil
 		}),
 	}
+	asJSON = jsonFlag(c)
+	return c
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func statusCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON *bool
 	c := &cobra.Command{
 		Use: "status", Short: "Ask the server how it is", Args: cobra.NoArgs, Example: "  trent status --json",
 		RunE: does(func(c *cobra.Command, _ []string) error {
@@ -27,14 +27,14 @@ func statusCommand() *cobra.Command {
 			if out.Version == nil || out.Mode == nil || out.Store == nil || out.StartTime == nil || out.Now == nil || out.ClockOffset == nil || out.Ready == nil {
 				return errStrange
 			}
-			if asJSON {
+			if *asJSON {
 				_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", out.AppendJSON(nil))
 				return err
 			}
 			return printStatus(c, s.endpoint, &out)
 		}),
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	asJSON = jsonFlag(c)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -333,7 +334,7 @@ func (p *Pipeline) resume(ctx context.Context, c *Call) error {
 // record writes the audit record of a call that has ended one way or the other. An error has the code that the caller gets.
 func (p *Pipeline) record(ctx context.Context, protocol wire.Protocol, c *Call, out api.Output, err error) (api.Output, error) {
 	// Of an unsigned request it is known only now who has made it; a service's own resource may be in any account.
-	c.Event.Caller, c.Event.Account = c.Caller, orElse(c.Caller.Account, c.Event.Account)
+	c.Event.Caller, c.Event.Account = c.Caller, cmp.Or(c.Caller.Account, c.Event.Account)
 	if err != nil {
 		e := api.From(err)
 		c.Event.ErrorCode, c.Event.ErrorMessage = protocol.Code(e), e.Message
@@ -348,11 +349,4 @@ func (p *Pipeline) record(ctx context.Context, protocol wire.Protocol, c *Call, 
 		return nil, errors.Join(errors.New("service: audit record not written"), auditErr)
 	}
 	return out, err
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
