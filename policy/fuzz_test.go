@@ -124,8 +124,28 @@ func FuzzRewrite(f *testing.F) {
 		}
 		if p, err := Parse(Kind(kind%6), text); err == nil {
 			exempted(t, p)
+			dropped(t, p)
 		}
 	})
+}
+
+// dropped checks that a document without some principals is valid, and names none of them but where a statement names nobody
+// else.
+func dropped(t *testing.T, p *Policy) {
+	t.Helper()
+	for _, gone := range []func(string) bool{func(string) bool { return false }, func(n string) bool { return len(n)%2 == 0 }, func(string) bool { return true }} {
+		text, _, err := DropPrincipals(p.Text(), func(_, name string) bool { return gone(name) })
+		if errors.Is(err, errNobodyLeft) {
+			continue
+		} else if err != nil {
+			t.Fatalf("%s: %v", p.Text(), err)
+		}
+		after := mustParse(t, p.Kind(), text)
+		again, _, err := DropPrincipals(text, func(_, name string) bool { return gone(name) })
+		if err != nil || again != text || after.Len() != p.Len() {
+			t.Fatalf("%s became %s and %s (%v)", p.Text(), text, again, err)
+		}
+	}
 }
 
 // exempted checks that a principal can be exempted from any denying statement, and that the result is valid.
