@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -210,6 +211,9 @@ func (x *ExplainedCall) compare(viewer string) {
 			*was = audit.Authorized{Action: was.Action, Resource: now.Resource, Layer: now.Decision.Layer, Undecided: was.Undecided}
 		case now.Hides(was.Layer, viewer):
 			was.Policy, was.Statement, was.Grant = "", nil, ""
+			if !was.Allowed && !strings.Contains(x.Message, was.Layer) { // the caller was not told either
+				was.Layer = authz.Resource.String()
+			}
 		}
 		x.Changed = x.Changed || !was.Undecided && (was.Allowed != now.Allowed || was.Layer != now.Decision.Layer)
 	}

@@ -258,3 +258,68 @@ func TestOneAccountDoesNotTakeAllTurns(t *testing.T) {
 		done()
 	}
 }
+
+// forbidden is a directory in which no user may do anything.
+type forbidden struct{ nobodyKnown }
+
+func (forbidden) Identity(context.Context, *caller.Caller) (*authz.Identity, error) {
+	p, err := policy.Parse(policy.Identity, `{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`)
+	return &authz.Identity{Policies: []authz.Attached{{Name: "user/eve/no", Policy: p}}}, err
+}
+
+// TestReplayTellsNothingOfOtherAccounts: the owner of a key cannot try out what other accounts' policies say by policies that
+// let their principals in.
+func TestReplayTellsNothingOfOtherAccounts(t *testing.T) {
+	rows := func(d authz.Directory, account, document string) (text string) {
+		s := rehearsal(t)
+		s.Decisions.Explainer = &authz.Explainer{Authorizer: authz.New(d)}
+		out, err := s.replayPolicy(t.Context(), callOf(account), &trentapi.ReplayPolicyRequest{KeyId: new("k"), Policy: &document})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range out.Changes {
+			if *x.RequestId != "gone" {
+				text += *x.RequestId + " " + *x.Before + " " + *x.After + " " + *x.Reason + "\n"
+			}
+		}
+		return text
+	}
+	document := strings.ReplaceAll(presentPolicy, "kms:Decrypt", "kms:Sign")
+	want := rows(nobodyKnown{}, owner, document)
+	if !strings.Contains(want, "sign denied allowed") || !strings.Contains(want, "Account "+guest+" has to allow it too.") {
+		t.Error(want)
+	}
+	if got := rows(forbidden{}, owner, document); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := rows(forbidden{}, administrator, document); got != "" {
+		t.Errorf("to administrators, who may know that nothing changes:\n%s", got)
+	}
+}
+
+// TestRecordedLayersAreThoseThatWereTold: what is shown of a recorded denial is what the caller's error message told.
+func TestRecordedLayersAreThoseThatWereTold(t *testing.T) {
+	const identity, control, resource = "identity-based policy", "resource control policy", "resource-based policy"
+	key, err := policy.Parse(policy.Key, presentPolicy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := caller.Caller{Type: caller.User, Account: guest, ARN: "arn:aws:iam::" + guest + ":user/eve", Name: "eve", ID: "AIDAEVE"}
+	for _, row := range []struct{ layer, told, viewer, want string }{
+		{identity, resource, owner, resource}, {identity, identity, owner, identity}, {identity, resource, guest, identity}, {identity, resource, "", identity},
+		{control, resource, guest, resource}, {control, control, guest, control}, {control, resource, owner, control},
+	} {
+		x := authz.Explainer{Authorizer: authz.New(nobodyKnown{})}
+		e, err := x.Explain(t.Context(), authz.Question{Viewer: row.viewer, Request: &authz.Request{Caller: &c}, Access: &authz.Access{Action: "kms:Decrypt", Resource: aKey, Account: owner, Policy: key}})
+		if err != nil || !e.Allowed {
+			t.Fatal(e, err)
+		}
+		out := &ExplainedCall{
+			Message:  "User: x is not authorized to perform: kms:Decrypt on resource: y because no " + row.told + " allows the kms:Decrypt action",
+			Recorded: []audit.Authorized{{Action: "kms:Decrypt", Resource: aKey, Layer: row.layer}}, Decisions: []*authz.Explanation{e},
+		}
+		if out.compare(row.viewer); out.Recorded[0].Layer != row.want || !out.Changed {
+			t.Errorf("%+v: %s, changed %t", row, out.Recorded[0].Layer, out.Changed)
+		}
+	}
+}

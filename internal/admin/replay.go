@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -126,6 +127,10 @@ func (r *replay) try(ctx context.Context, x *audit.Record) error {
 	if err != nil || len(questions) == 0 {
 		return err
 	}
+	foreign := r.viewer != "" && questions[0].Request.Caller.Account != r.viewer
+	for i := range questions {
+		questions[i].ResourceSide = foreign // what other accounts' policies say is not the viewer's to try out
+	}
 	before, err := r.decide(ctx, questions)
 	if isGone(err) {
 		return nil // whoever it was cannot come back
@@ -138,10 +143,15 @@ func (r *replay) try(ctx context.Context, x *audit.Record) error {
 		}
 	}
 	after, err := r.decide(ctx, questions)
-	if err != nil || before.allowed == after.allowed {
-		return err
+	if err != nil || before.allowed == after.allowed || foreign && before.allowed && wasDenied(x) {
+		return err // what the caller's own account denied stays denied
 	}
 	return r.report(ctx, x, before, after, questions)
+}
+
+// wasDenied says whether a call was refused for want of a permission.
+func wasDenied(x *audit.Record) bool {
+	return slices.ContainsFunc(x.Authorized, func(d audit.Authorized) bool { return !d.Allowed })
 }
 
 // concerns says whether a policy of the key had a say in a call.
@@ -181,11 +191,15 @@ func (r *replay) report(ctx context.Context, x *audit.Record, before, after outc
 	if err != nil {
 		return err
 	}
+	reason := e.Rule
+	if questions[at].ResourceSide && after.allowed {
+		reason = "The key's policy or a grant lets it in. Account " + questions[at].Request.Caller.Account + " has to allow it too."
+	}
 	words := map[bool]string{true: "allowed", false: "denied"}
 	principal := questions[at].Request.Caller.ARN
 	r.changes = append(r.changes, trentapi.Change{
 		RequestId: &x.RequestID, EventTime: &x.Time, Principal: &principal, Action: &questions[at].Access.Action,
-		Before: new(words[before.allowed]), After: new(words[after.allowed]), Reason: &e.Rule,
+		Before: new(words[before.allowed]), After: new(words[after.allowed]), Reason: &reason,
 	})
 	return nil
 }

@@ -24,6 +24,8 @@ type Question struct {
 	Extra []Attached
 	// Outside leaves the caller's own side out: its account's policies are not looked at, and are supposed to allow.
 	Outside bool
+	// ResourceSide supposes that the caller's own side allows, whatever it says, and nothing is told of it.
+	ResourceSide bool
 	// Viewer is the account that asks, which is not told more of other accounts than it may know; empty for who may know all.
 	Viewer string
 }
@@ -122,22 +124,26 @@ func (x *Explainer) explain(ctx context.Context, q Question) (*evaluation, *Expl
 	if err != nil {
 		return nil, nil, err
 	}
-	if hidden {
+	side, err := e.resourceSide(ctx, &q)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case hidden:
 		e.access = new(e.access.unseen())
 		e.request.Resource = e.access.Resource
+	case side:
+		if e, err = e.trusting(); err != nil {
+			return nil, nil, err
+		}
 	}
 	d, err := e.decide(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	told, err := e.asTold(ctx, d, q.Viewer)
-	if err != nil {
-		return nil, nil, err
-	}
-	hidden, d = hidden || told != d, told
 	out := &Explanation{
 		Principal: e.Caller.ARN, Action: e.access.Action, Resource: e.access.Resource, Allowed: d.Allowed,
-		account: e.Caller.Account, owner: e.access.Account, hidden: hidden,
+		account: e.Caller.Account, owner: e.access.Account, hidden: hidden || side,
 	}
 	out.Decision = e.describe(d)
 	out.Rule = e.rule(d, out.Decision)
@@ -153,22 +159,50 @@ func (e *evaluation) hiddenFrom(ctx context.Context, viewer string) (bool, error
 	return e.hidden(ctx)
 }
 
-// asTold is a denial as the caller's error message tells it, for the owner of the resource. Who gets nothing from the resource
-// is told just that, and so its owner does not find out, by giving the resource other tags, what the caller's policies say.
-func (e *evaluation) asTold(ctx context.Context, d Decision, viewer string) (Decision, error) {
-	if d.Allowed || viewer == "" || viewer == e.Caller.Account || !ownSide[d.Layer] {
-		return d, nil
+// resourceSide says whether only the resource's side is to be looked at: because the question wants it, or because the viewer is
+// the owner of a resource that gives the caller of another account nothing. Who is refused so is told just that, and the owner
+// does not find out, by giving the resource other tags, what the caller's policies say.
+func (e *evaluation) resourceSide(ctx context.Context, q *Question) (bool, error) {
+	if q.ResourceSide || q.Viewer == "" || q.Viewer == e.Caller.Account || q.Viewer != e.access.Account {
+		return q.ResourceSide, nil
 	}
-	hidden, err := e.hidden(ctx)
-	if hidden {
-		d = lacks(Resource)
+	return e.hidden(ctx)
+}
+
+// trusting returns the evaluation as if the caller's own side allowed everything: its account's policies, its session's, and those
+// of the endpoint. What it is called, and its tags, stay.
+func (e *evaluation) trusting() (*evaluation, error) {
+	all, err := everything()
+	if err != nil {
+		return nil, err
 	}
-	return d, err
+	c := e.copy()
+	id := &Identity{Policies: []Attached{{Name: "supposed", Policy: all}}}
+	if e.Identity != nil {
+		id.Tags = e.Identity.Tags
+	}
+	c.Identity = id
+	if e.Caller.Session != nil {
+		c.begin(all)
+	}
+	if e.member != nil {
+		c.member = new(*e.member)
+		c.member.Services = nil
+	}
+	if e.Endpoint != nil {
+		c.Endpoint = new(*e.Endpoint)
+		c.Endpoint.Policy = nil
+	}
+	c.principal = principal(c.Request)
+	return c, nil
 }
 
 // Decide decides an access without saying why.
 func (x *Explainer) Decide(ctx context.Context, q Question) (Decision, error) {
 	e, err := x.evaluation(ctx, q)
+	if err == nil && q.ResourceSide {
+		e, err = e.trusting()
+	}
 	if err != nil {
 		return Decision{}, err
 	}

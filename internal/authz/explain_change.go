@@ -450,10 +450,21 @@ func (e *evaluation) openIdentity(p *plan) bool {
 		}
 	}
 	if made, err := appended(at.text(), text); err != nil || policy.Size(made)-policy.Size(at.text()) > e.room(at.name) {
-		at, kind = placed{layer: IdentityBased, name: "arn:aws:iam::" + e.Caller.Account + ":policy/allow-" + actionName(e.access.Action)}, Attach
+		at, kind = e.managed("allow-" + actionName(e.access.Action))
 	}
 	p.add(step{kind: kind, in: at, statement: -1, text: text})
 	return true
+}
+
+// managed is a managed policy of the caller's account: the one with a name that the caller has, or a new one.
+func (e *evaluation) managed(name string) (placed, EditKind) {
+	arn := "arn:aws:iam::" + e.Caller.Account + ":policy/" + name
+	for _, a := range e.Identity.Policies {
+		if a.Name == arn {
+			return placed{layer: IdentityBased, name: arn, document: a.Policy}, AddStatement
+		}
+	}
+	return placed{layer: IdentityBased, name: arn}, Attach
 }
 
 // ownPrefix is what the names of policies begin with that live in the caller: user/NAME/ or role/NAME/.

@@ -91,7 +91,7 @@ func (x *Explainer) edited(ctx context.Context, e *evaluation, id string, p plan
 			return document{}, false, nil
 		}
 	}
-	if d, remove, err = x.withoutGone(ctx, kind, d, remove); err != nil {
+	if d, remove, ok, err = x.withoutGone(ctx, kind, d, remove); err != nil || !ok {
 		return document{}, false, err
 	}
 	if d.text, ok = removed(d.text, kind, remove); !ok || d.text == "" {
@@ -104,10 +104,10 @@ func (x *Explainer) edited(ctx context.Context, e *evaluation, id string, p plan
 }
 
 // withoutGone drops the principals that do not exist any more, which only a document that is stored can name. Statements that
-// are about nobody else are to be removed as well.
-func (x *Explainer) withoutGone(ctx context.Context, kind policy.Kind, d document, remove []int) (document, []int, error) {
+// are about nobody else are to be removed as well. ok is false if the document would say something else then.
+func (x *Explainer) withoutGone(ctx context.Context, kind policy.Kind, d document, remove []int) (_ document, _ []int, ok bool, _ error) {
 	if x.ARNOf == nil || !hasPrincipals(kind) {
-		return d, remove, nil
+		return d, remove, true, nil
 	}
 	var failed error
 	text, empty, err := policy.DropPrincipals(d.text, func(kind, name string) bool {
@@ -116,16 +116,18 @@ func (x *Explainer) withoutGone(ctx context.Context, kind policy.Kind, d documen
 		}
 		_, exists, err := x.ARNOf(ctx, name)
 		if failed = errors.Join(failed, err); err == nil && !exists {
-			d.dropped = append(d.dropped, name)
+			if !slices.Contains(d.dropped, name) {
+				d.dropped = append(d.dropped, name)
+			}
 			return true
 		}
 		return false
 	})
 	if failed != nil || err != nil {
-		return d, remove, failed // a document that cannot be read is refused when it is parsed
+		return d, remove, false, failed
 	}
 	d.text = text
-	return d, append(remove, empty...), nil
+	return d, append(remove, empty...), true, nil
 }
 
 // isUniqueID says whether a principal's name is the unique id of a user or a role.
@@ -138,11 +140,11 @@ func (e *evaluation) fits(p plan, id, text string) bool {
 	i := slices.IndexFunc(p.steps, func(s step) bool { return s.in.id() == id })
 	switch in := p.steps[i].in; in.layer {
 	case Resource:
-		return kindOf(in) != policy.Key || len(text) <= policy.KeyBytes
+		return (kindOf(in) != policy.Key || len(text) <= policy.KeyBytes) && (kindOf(in) != policy.Trust || policy.Size(text) <= policy.TrustSize)
 	case ServiceControl, ResourceControl:
 		return utf8.RuneCountInString(text) <= policy.ControlCharacters
 	case IdentityBased, Boundary:
-		if in.layer == Boundary || isARN(in.name) {
+		if in.layer == Boundary || isARN(in.name) || !strings.Contains(in.name, "/") { // a name without / is of a simulation
 			return policy.Size(text) <= policy.ManagedSize
 		}
 		return e.room(in.name)+policy.Size(in.text()) >= policy.Size(text)

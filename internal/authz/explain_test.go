@@ -1,7 +1,9 @@
 package authz_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -236,5 +238,52 @@ func TestExplanationIsAboutTheStatementThatDecided(t *testing.T) {
 		if l.Layer == authz.Resource.String() && l.Note != "it names everyone" {
 			t.Errorf("the layer says: %s", l.Note)
 		}
+	}
+}
+
+// What is suggested can be put in force: it has room, names nobody who is gone, and takes away nothing that is there.
+func TestSuggestionsCanBePutInForce(t *testing.T) {
+	const managed = "arn:aws:iam::111111111111:policy/allow-kms-Decrypt"
+	long := func(n int) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Encrypt","Resource":"arn:aws:kms:us-east-1:111111111111:key/` + strings.Repeat("x", n) + `"}]}`
+	}
+	first := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:us-east-1:111111111111:key/FIRST"}]}`
+	w := bobsWorld(delegates, long(1900))
+	x := w.explain(t)
+	if len(x.Changes) != 1 || x.Changes[0].Policy != managed || x.Changes[0].Edits[0].Kind != authz.Attach {
+		t.Errorf("a full user: %+v %s", x.Changes, x.Hint)
+	}
+	w.identity, w.documents[managed] = append(w.identity, managed), first
+	x = w.explain(t)
+	if len(x.Changes) != 1 || x.Changes[0].Policy != managed || x.Changes[0].Edits[0].Kind != authz.AddStatement || !strings.Contains(x.Changes[0].Document, "FIRST") {
+		t.Errorf("a policy of that name: %+v %s", x.Changes, x.Hint)
+	}
+
+	w = bobsWorld(delegates, long(1950))
+	a, q := w.question(t)
+	given := doc(t, policy.Identity, `"Effect":"Allow","Action":"kms:*","Resource":"*"`, `"Effect":"Deny","Action":"kms:*","Resource":"*"`)
+	q.Extra = []authz.Attached{{Name: "the policy given", Policy: given}}
+	if x, err := (&authz.Explainer{Authorizer: a}).Explain(t.Context(), q); err != nil || len(x.Changes) != 1 {
+		t.Errorf("a policy of a simulation: %+v %s %v", x.Changes, x.Hint, err)
+	}
+
+	trust := doc(t, policy.Trust, `"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/carol"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"`+strings.Repeat("x", 1830)+`"}}`)
+	access := authz.Access{Action: "sts:AssumeRole", Resource: roleARN, Account: account, Policy: trust}
+	out, err := (&authz.Explainer{Authorizer: authz.New(&world{identity: permitted(t, irrelevant)})}).Explain(t.Context(), authz.Question{Request: request(bob()), Access: &access})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range out.Changes {
+		if c.Layer == authz.Resource.String() && policy.Size(c.Document) > policy.TrustSize {
+			t.Errorf("a trust policy of %d characters", policy.Size(c.Document))
+		}
+	}
+
+	key := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":"AIDAGONEGONEGONEGONEG"},"Action":"kms:Sign","Resource":"*"},
+		{"Effect":"Allow","Principal":{"AWS":["AIDAGONEGONEGONEGONEH","arn:aws:iam::111111111111:user/carol"]},"Action":"kms:*","Resource":"*"}]}`
+	a, q = bobsWorld(key, mayEncrypt).question(t)
+	nobody := func(context.Context, string) (string, bool, error) { return "", false, nil }
+	if x, err := (&authz.Explainer{Authorizer: a, ARNOf: nobody}).Explain(t.Context(), q); err != nil || strings.Contains(fmt.Sprint(x.Changes), "AIDAGONE") {
+		t.Errorf("a policy that cannot do without somebody who is gone: %+v %s %v", x.Changes, x.Hint, err)
 	}
 }

@@ -1,10 +1,6 @@
 package authz
 
-import (
-	"slices"
-
-	"github.com/go-json-experiment/json"
-)
+import "github.com/go-json-experiment/json"
 
 // notShown is the verdict of another account's layer that did not decide.
 const notShown = "not shown"
@@ -14,9 +10,6 @@ var ownSide = map[Layer]bool{ServiceControl: true, VPCEndpoint: true, IdentityBa
 
 // viewFrom leaves of a call's explanation what an account may know of one of its decisions.
 func (x *CallExplanation) viewFrom(account string, d *Explanation) {
-	if d.hidden && account != d.account {
-		x.Changes = slices.DeleteFunc(x.Changes, func(c Change) bool { return c.account != account })
-	}
 	for i := range x.Changes {
 		if c := &x.Changes[i]; c.account != account {
 			*c = Change{Layer: c.Layer, account: c.account, Hidden: true}

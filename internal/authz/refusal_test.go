@@ -2,6 +2,7 @@ package authz_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,11 +133,18 @@ func TestAdministratorsSeeTheTruth(t *testing.T) {
 	}
 }
 
-// The owner of a resource that does not let somebody in is told so, and nothing of what that one's own account says: else tags of
-// the resource would tell it, one after the other.
+// The owner of a resource that does not let somebody in is told so, and nothing of what that one's own account says, neither in
+// the decision nor in changes and hints: else tags of the resource would tell it, one after the other.
 func TestOwnersAreNotToldOfTheCallersPolicies(t *testing.T) {
-	told := func(layer authz.Layer, x authz.Access) string {
+	const limited = `"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/project":"`
+	told := func(layer authz.Layer, identity []string, statements ...string) string {
+		t.Helper()
 		w, r := prober(t, layer)
+		if identity != nil {
+			w.identity.Policies = permitted(t, identity...).Policies
+		}
+		x := abroad(t, append(statements, irrelevantTo("*"))...)
+		x.Context = keyed{"aws:resourcetag/project": "merger"}
 		e, err := (&authz.Explainer{Authorizer: authz.New(w)}).Explain(t.Context(), authz.Question{Request: r, Access: &x, Viewer: x.Account})
 		if err != nil {
 			t.Fatal(err)
@@ -147,21 +155,25 @@ func TestOwnersAreNotToldOfTheCallersPolicies(t *testing.T) {
 		}
 		return string(text)
 	}
-	tagged := func(statements ...string) authz.Access {
-		x := abroad(t, append(statements, irrelevantTo("*"))...)
-		x.Context = keyed{"aws:resourcetag/project": "merger"}
-		return x
-	}
-	want := told(authz.NoLayer, tagged())
-	if !strings.Contains(want, `"layer":"resource-based policy"`) {
-		t.Fatal(want)
-	}
-	for _, layer := range []authz.Layer{authz.IdentityBased, authz.Boundary, authz.SessionBased, authz.ServiceControl, authz.VPCEndpoint} {
-		got := told(layer, tagged())
-		if got != want {
-			t.Errorf("%s denies:\n got %s\nwant %s", layer, got, want)
+	own := []authz.Layer{authz.IdentityBased, authz.Boundary, authz.SessionBased, authz.ServiceControl, authz.VPCEndpoint}
+	for name, statements := range map[string][]string{"silent": nil, "denying": {deny(`"*"`)}, "for others": {allow(aws(`arn:aws:iam::444455556666:root`))}} {
+		want := told(authz.NoLayer, nil, statements...)
+		if !strings.Contains(want, `"layer":"resource-based policy"`) {
+			t.Fatal(want)
 		}
-		if open := told(layer, tagged(allow(aws(rootARN)))); !strings.Contains(open, layer.String()+" of account") { // as the error message does
+		for _, layer := range own {
+			if got := told(layer, nil, statements...); got != want {
+				t.Errorf("a %s policy, %s denies:\n got %s\nwant %s", name, layer, got, want)
+			}
+		}
+		for _, identity := range [][]string{{irrelevant}, {limited + `merger"}}`}, {limited + `canteen"}}`}, slices.Concat([]string{allowAll}, slices.Repeat([]string{secretly}, 40))} {
+			if got := told(authz.NoLayer, identity, statements...); got != want {
+				t.Errorf("a %s policy, %d statements of the caller:\n got %s\nwant %s", name, len(identity), got, want)
+			}
+		}
+	}
+	for _, layer := range own {
+		if open := told(layer, nil, allow(aws(rootARN))); !strings.Contains(open, layer.String()+" of account") { // as the error message does
 			t.Errorf("%s denies whom the resource lets in: %s", layer, open)
 		}
 	}

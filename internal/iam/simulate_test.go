@@ -2,6 +2,7 @@ package iam_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -357,6 +358,26 @@ func TestSimulationsAlwaysHaveTheListOfMissingKeys(t *testing.T) {
 		if got, want := strings.Count(a.body, "<MissingContextValues>")+strings.Count(a.body, "<MissingContextValues/>"), 1+len(resources); !a.ok() || got != want {
 			t.Errorf("%d resources: %d lists, want %d", len(resources), got, want)
 		}
+	}
+}
+
+// What is missing for every pair makes pages short too.
+func TestSimulationsWithManyMissingKeysEndEarly(t *testing.T) {
+	root := newWorld(t).root(account)
+	var conditions, resources []string
+	for i := range 4000 {
+		conditions = append(conditions, fmt.Sprintf(`"a:%04d":"x"`, i))
+	}
+	for i := range 1000 {
+		resources = append(resources, "arn:aws:s3:::"+strconv.Itoa(i))
+	}
+	document := allow("*", "*", `{"StringEqualsIfExists":{`+strings.Join(conditions, ",")+`}}`)
+	out := do[iamapi.SimulateCustomPolicyResponse](root, &iamapi.SimulateCustomPolicyRequest{PolicyInputList: []string{document}, ActionNames: []string{"s3:Get"}, ResourceArns: resources})
+	if len(out.EvaluationResults) != 1 || len(out.EvaluationResults[0].ResourceSpecificResults) != 3 || out.Marker == nil {
+		t.Fatalf("%d results", len(out.EvaluationResults))
+	}
+	if n := len(out.EvaluationResults[0].MissingContextValues); n != 4000 || !slices.IsSorted(out.EvaluationResults[0].MissingContextValues) {
+		t.Errorf("%d keys are missing", n)
 	}
 }
 

@@ -25,7 +25,8 @@ func (s *Service) simulatePrincipalPolicy(ctx context.Context, c *service.Call, 
 	return &iamapi.SimulatePrincipalPolicyResponse{EvaluationResults: results, IsTruncated: truncated, Marker: marker}, err
 }
 
-// maxMatched is how many statements end a page early: documents can have many thousands, and all may match every pair.
+// maxMatched is how many statements and missing keys end a page early: documents can have many thousands, and all may match, or
+// be missing for, every pair.
 const maxMatched = 10_000
 
 // run decides the pairs of actions and resources of the page, the resources of each action one after the other. An action has
@@ -50,9 +51,12 @@ func (x *simulation) run(ctx context.Context, c *service.Call) (results []iamapi
 		} else {
 			results = append(results, result)
 		}
-		if matched += len(result.MatchedStatements); matched >= maxMatched {
+		if matched += len(result.MatchedStatements) + len(result.MissingContextValues); matched >= maxMatched {
 			end = i + 1
 		}
+	}
+	for i := range results {
+		joinMissing(&results[i])
 	}
 	truncated, marker = x.page.next(strconv.Itoa(end), end < len(x.actions)*len(x.resources))
 	return results, truncated, marker, nil
@@ -129,9 +133,6 @@ func join(all, next *iamapi.EvaluationResult) {
 	if d := *all.EvalDecision; d == iamapi.PolicyEvaluationDecisionTypeAllowed || *next.EvalDecision == iamapi.PolicyEvaluationDecisionTypeExplicitDeny {
 		all.EvalDecision = next.EvalDecision
 	}
-	missing := append(append([]string{}, all.MissingContextValues...), next.MissingContextValues...)
-	slices.Sort(missing)
-	all.MissingContextValues = slices.Compact(missing)
 	if o := next.OrganizationsDecisionDetail; o != nil && !*o.AllowedByOrganizations {
 		all.OrganizationsDecisionDetail = o
 	}
@@ -139,6 +140,21 @@ func join(all, next *iamapi.EvaluationResult) {
 		all.PermissionsBoundaryDecisionDetail = b
 	}
 	all.ResourceSpecificResults = append(all.ResourceSpecificResults, next.ResourceSpecificResults...)
+}
+
+// joinMissing gives an action on several resources the keys that are missing for any of them.
+func joinMissing(all *iamapi.EvaluationResult) {
+	if len(all.ResourceSpecificResults) < 2 {
+		return
+	}
+	missing := map[string]bool{}
+	for _, on := range all.ResourceSpecificResults {
+		for _, key := range on.MissingContextValues {
+			missing[key] = true
+		}
+	}
+	all.MissingContextValues = slices.AppendSeq([]string{}, maps.Keys(missing))
+	slices.Sort(all.MissingContextValues)
 }
 
 func decided(d authz.Decision) *iamapi.PolicyEvaluationDecisionType {

@@ -65,6 +65,8 @@ errors, and Debian's boto3 and AWS CLI all that they know (` + "`test/`" + `).
 - Users and roles that a policy names must exist. Services need not: key policies take any name that ends in
   ` + "`.amazonaws.com`" + `, trust policies any domain name. Nor need identity providers; nobody comes in through one that is not
   there.
+- Simulations use the policies of the account's own keys, unless the request brings one; roles can be CallerArn. What is
+  said of an action on several resources as a whole is that it is allowed if it is on each.
 - Resource control policies are taken with actions of any service, and have a say in those on keys and on roles.
 - Request quotas and the quota of keys in an account are not enforced. Those of tags, aliases, grants, policies and
   on-demand rotations are.
