@@ -127,7 +127,8 @@ func (r *replay) try(ctx context.Context, x *audit.Record) error {
 	if err != nil || len(questions) == 0 {
 		return err
 	}
-	foreign := r.viewer != "" && questions[0].Request.Caller.Account != r.viewer
+	account := questions[0].Request.Caller.Account
+	foreign := r.viewer != "" && account != "" && account != r.viewer // a service has no policies of its own
 	for i := range questions {
 		questions[i].ResourceSide = foreign // what other accounts' policies say is not the viewer's to try out
 	}

@@ -17,8 +17,8 @@ type Reader struct{ Dir string }
 var errFound = errors.New("found")
 
 // Find returns the record of a request, or nil; what the service did because of it has records of its own, which are not
-// meant. It reads the newest segment first, each in bounded memory, and checks what
-// it reads as Read does. Damage in one segment is told only if the record is in none of the others.
+// meant. It reads the newest segment first, each in bounded memory, and checks what it reads as Read does. Damage in one
+// segment is told only if the record is in none of the others.
 func (r Reader) Find(ctx context.Context, requestID string) (*Record, error) {
 	return r.last(ctx, member("requestID", requestID), func(x *Record) bool { return x.RequestID == requestID && x.EventType != ServiceEvent })
 }
